@@ -1,0 +1,197 @@
+/**
+ * The contract between a page (or the command line) and the engine. Types only: every argument and result is
+ * structured-cloneable, so the same calls cross a Worker boundary or stay in one thread.
+ *
+ * Errors: comlink carries an error's name and message, so the class name is the discriminant
+ * (see `ErrorName`) and the message says what was expected, what came and what to do.
+ */
+
+/** How weights are held on the GPU. `auto` keeps 16-bit checkpoints as they are and goes smaller only to fit. */
+export type WeightDtype = 'auto' | 'f32' | 'f16' | 'q8' | 'q4'
+
+/** Where a checkpoint's files come from. */
+export type ModelSource =
+  /** A Hugging Face repository, `owner/name`. The token is sent to the endpoint's host and nowhere else. */
+  | { kind: 'hub'; repo: string; revision?: string; endpoint?: string; token?: string }
+  /** Any folder served over HTTP that holds config.json, tokenizer.json and the weights. */
+  | { kind: 'url'; baseUrl: string }
+  /** Files picked or dropped by the visitor; `path` is relative to the checkpoint's folder. */
+  | { kind: 'files'; name: string; files: { path: string; file: File }[] }
+
+export interface DeviceReport {
+  /** False when answers cannot be trusted or given; `problem` then says why and what to do. */
+  ok: boolean
+  problem?: { name: ErrorName; message: string }
+  adapter: { vendor: string; architecture: string; description: string }
+  /** True for CPU implementations (SwiftShader, llvmpipe). */
+  isSoftware: boolean
+  features: { shaderF16: boolean; subgroups: boolean; timestampQuery: boolean }
+  limits: {
+    maxBufferSize: number
+    maxStorageBufferBindingSize: number
+    maxComputeWorkgroupStorageSize: number
+    maxComputeInvocationsPerWorkgroup: number
+    maxStorageBuffersPerShaderStage: number
+  }
+  /** The known-answer test every kernel family ran on this device. */
+  selfTest?: { passed: boolean; checks: { name: string; maxError: number; tolerance: number; passed: boolean }[]; ms: number }
+}
+
+export interface LoadOptions {
+  dtype: WeightDtype
+  /** Longest conversation in tokens the KV cache is allocated for; default: the model's own limit, or 4096 if smaller. */
+  contextLength?: number
+  /** Field name of a chat template (`vicuna_v1`, `chatml` ...) for checkpoints that bring none. */
+  template?: string
+}
+
+/** What loading would take, known from config.json and the file listing before any weight is downloaded. */
+export interface ModelPlan {
+  model: string
+  architecture: string
+  dtype: Exclude<WeightDtype, 'auto'>
+  /** Sizes of every file that would be fetched, in bytes. */
+  files: { path: string; sizeBytes: number }[]
+  downloadBytes: number
+  gpuBytes: { vision: number; connector: number; language: number; kvCache: number; activations: number; total: number }
+  /** Judged against the device's limits; browsers do not tell free GPU memory, so this is an estimate. */
+  fits: boolean
+  /** Where it does not fit or is tight: what to do, with numbers. */
+  advice?: string
+  contextLength: number
+  imageTokens: number
+  parameters: number
+}
+
+export type LoadProgress =
+  | { phase: 'config'; file: string }
+  | {
+      phase: 'weights'
+      file: string
+      fileIndex: number
+      fileCount: number
+      fileDoneBytes: number
+      fileTotalBytes: number
+      doneBytes: number
+      totalBytes: number
+      bytesPerSecond: number
+      secondsLeft: number
+    }
+  | { phase: 'compile'; done: number; total: number }
+  | { phase: 'ready' }
+
+export interface ModelInfo {
+  model: string
+  architecture: string
+  dtype: Exclude<WeightDtype, 'auto'>
+  parameters: number
+  contextLength: number
+  /** Prompt tokens one picture takes; 0 for a text-only model. */
+  imageTokens: number
+  acceptsImages: boolean
+  gpuBytes: number
+  peakHostBytes: number
+  loadMs: number
+}
+
+export interface ImageInput {
+  /** Stable identity (a hash or uuid): a picture is encoded once for each id. */
+  id: string
+  /** PNG, JPEG, WebP or GIF. A Blob is cloned by reference, so resending a chat copies no pixels. */
+  blob: Blob
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant'
+  text: string
+  images?: ImageInput[]
+}
+
+export interface SamplingOptions {
+  /** 0 is greedy. */
+  temperature: number
+  topP: number
+  /** 0 keeps all tokens. */
+  topK: number
+  /** 1 is off. */
+  repetitionPenalty: number
+  seed: number
+}
+
+export interface AskRequest {
+  /** The whole conversation, the last message being the user's. The engine reuses the KV cache of the shared prefix. */
+  messages: ChatMessage[]
+  /** Instead of messages: a prompt taken verbatim, each `<image>` in it consuming the next image. */
+  raw?: { prompt: string; images: ImageInput[] }
+  sampling: SamplingOptions
+  maxNewTokens: number
+  /** Text that ends the reply; it is not part of it. */
+  stop?: string[]
+}
+
+export type AskEvent =
+  | { type: 'encoding'; image: number; images: number; cached: boolean }
+  | { type: 'prefill'; promptTokens: number; reusedTokens: number; imageTokens: number }
+  /** Whole characters only: bytes of an unfinished character are held back. */
+  | { type: 'token'; text: string; tokenId: number; index: number }
+
+export type FinishReason =
+  /** An end-of-sequence token or a stop string. */
+  | 'stop'
+  /** maxNewTokens reached. */
+  | 'length'
+  /** The context is full. */
+  | 'context'
+  | 'aborted'
+
+export interface Reply {
+  text: string
+  finish: FinishReason
+  /** Generated ids, including the end token if one came. */
+  tokenIds: number[]
+  promptTokenIds: number[]
+  promptTokens: number
+  imageTokens: number
+  /** Prompt tokens whose keys and values were already cached from earlier turns. */
+  reusedTokens: number
+  /** From the request to the first token, image encoding included, in milliseconds. */
+  prefillMs: number
+  decodeMs: number
+  tokensPerSecond: number
+}
+
+export type EngineEvent =
+  | { type: 'device-lost'; reason: string; message: string }
+
+export interface EngineApi {
+  /** Opens the GPU (once) and runs the known-answer test. Never throws for an unfit device: the report says so. */
+  probe(): Promise<DeviceReport>
+  plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan>
+  /** Replaces the loaded model. Rejects with AbortError when cancelled. */
+  load(source: ModelSource, options: LoadOptions, onProgress: (p: LoadProgress) => void): Promise<ModelInfo>
+  cancelLoad(): Promise<void>
+  /** Resolves when the reply is complete or stopped. One reply at a time: a second call waits for the first. */
+  ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply>
+  /** Ends the running reply at once; its `ask` resolves with what was said so far. */
+  abort(): Promise<void>
+  unload(): Promise<void>
+  /** Tells about events that belong to no call. */
+  watch(onEvent: (e: EngineEvent) => void): Promise<void>
+  /** Destroys the device as a driver reset would, so that recovery can be tested. */
+  loseDevice(): Promise<void>
+}
+
+/** The classes an error's `name` can take. */
+export type ErrorName =
+  | 'UnsupportedDeviceError'
+  | 'SelfTestError'
+  | 'DeviceLostError'
+  | 'OutOfMemoryError'
+  | 'ShapeError'
+  | 'CheckpointError'
+  | 'ConfigError'
+  | 'NetworkError'
+  | 'ImageError'
+  | 'TemplateError'
+  | 'ContextOverflowError'
+  | 'AbortError'
