@@ -34,7 +34,11 @@ export interface DeviceReport {
     maxStorageBuffersPerShaderStage: number
   }
   /** The known-answer test every kernel family ran on this device. */
-  selfTest?: { passed: boolean; checks: { name: string; maxError: number; tolerance: number; passed: boolean }[]; ms: number }
+  selfTest?: {
+    passed: boolean
+    checks: { name: string; maxError: number; tolerance: number; passed: boolean }[]
+    ms: number
+  }
 }
 
 export interface LoadOptions {
@@ -53,7 +57,14 @@ export interface ModelPlan {
   /** Sizes of every file that would be fetched, in bytes. */
   files: { path: string; sizeBytes: number }[]
   downloadBytes: number
-  gpuBytes: { vision: number; connector: number; language: number; kvCache: number; activations: number; total: number }
+  gpuBytes: {
+    vision: number
+    connector: number
+    language: number
+    kvCache: number
+    activations: number
+    total: number
+  }
   /** Judged against the device's limits; browsers do not tell free GPU memory, so this is an estimate. */
   fits: boolean
   /** Where it does not fit or is tight: what to do, with numbers. */
@@ -160,8 +171,7 @@ export interface Reply {
   tokensPerSecond: number
 }
 
-export type EngineEvent =
-  | { type: 'device-lost'; reason: string; message: string }
+export type EngineEvent = { type: 'device-lost'; reason: string; message: string }
 
 export interface EngineApi {
   /** Opens the GPU (once) and runs the known-answer test. Never throws for an unfit device: the report says so. */

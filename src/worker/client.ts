@@ -1,0 +1,84 @@
+import { proxy, releaseProxy, wrap } from 'comlink'
+import type { EngineApi } from './api'
+
+/** The engine in its worker, as a page holds it. */
+export interface EngineClient extends EngineApi {
+  /** Ends the worker and frees everything it held, GPU memory included; pending calls reject with AbortError. */
+  dispose(): void
+}
+
+/** The worker could not start or stopped by an error nobody caught. */
+export class WorkerCrashError extends Error {
+  override readonly name = 'WorkerCrashError'
+}
+
+class DisposedError extends Error {
+  override readonly name = 'AbortError'
+}
+
+/**
+ * Starts the engine's worker. Callbacks run on the page's thread.
+ *
+ * A worker that fails rejects every pending call with WorkerCrashError, and `onCrash` is told once.
+ */
+export function connectEngine(onCrash: (error: WorkerCrashError) => void = () => {}): EngineClient {
+  const worker = new Worker(new URL('./engine.worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'trilobite-engine',
+  })
+  const remote = wrap<EngineApi>(worker)
+
+  let closed: Error | undefined
+  const pending = new Set<(reason: Error) => void>()
+
+  const close = (reason: Error) => {
+    if (closed) return
+    closed = reason
+    worker.terminate()
+    for (const reject of pending) reject(reason)
+    pending.clear()
+  }
+
+  const crash = (message: string) => {
+    if (closed) return
+    const error = new WorkerCrashError(message)
+    close(error)
+    onCrash(error)
+  }
+
+  worker.addEventListener('error', (event) => {
+    event.preventDefault()
+    const what = event.message || 'its script could not be loaded'
+    crash(`worker: expected the engine to keep running, but ${what}. Reload the model, or the page.`)
+  })
+  worker.addEventListener('messageerror', () => {
+    crash('worker: a message could not be read. Reload the model, or the page.')
+  })
+
+  // comlink alone would leave calls pending for ever once the worker is gone.
+  const guard = <T>(call: () => Promise<T>): Promise<T> =>
+    new Promise<T>((resolve, reject) => {
+      if (closed) return reject(closed)
+      pending.add(reject)
+      call()
+        .then(resolve, reject)
+        .finally(() => pending.delete(reject))
+    })
+
+  return {
+    probe: () => guard(() => remote.probe()),
+    plan: (source, options) => guard(() => remote.plan(source, options)),
+    load: (source, options, onProgress) => guard(() => remote.load(source, options, proxy(onProgress))),
+    cancelLoad: () => guard(() => remote.cancelLoad()),
+    ask: (request, onEvent) => guard(() => remote.ask(request, proxy(onEvent))),
+    abort: () => guard(() => remote.abort()),
+    unload: () => guard(() => remote.unload()),
+    watch: (onEvent) => guard(() => remote.watch(proxy(onEvent))),
+    loseDevice: () => guard(() => remote.loseDevice()),
+    dispose() {
+      if (closed) return
+      close(new DisposedError('worker: the engine was closed before it answered'))
+      remote[releaseProxy]()
+    },
+  }
+}
