@@ -1,0 +1,17 @@
+import { describe, expect, test } from 'vitest'
+import { CATALOGUE, estimateWeightBytes } from './catalogue'
+import { parseModelAddress } from './choice'
+
+describe('catalogue', () => {
+  test.each(CATALOGUE.map((entry) => [entry.repo, entry] as const))('%s is sound', (repo, entry) => {
+    expect(parseModelAddress(repo)).toEqual({ kind: 'hub', repo })
+    // All are published in 16 bit.
+    expect(entry.downloadBytes).toBe(entry.parameters * 2)
+    expect(entry.cacheBytesPerToken).toBeGreaterThan(0)
+  })
+
+  test('estimates shrink with the format', () => {
+    const [f32, f16, q8, q4] = (['f32', 'f16', 'q8', 'q4'] as const).map((d) => estimateWeightBytes(1e9, d))
+    expect([f32, f16, q8, q4]).toEqual([4e9, 2e9, 1.125e9, 0.625e9])
+  })
+})

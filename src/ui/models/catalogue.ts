@@ -1,0 +1,99 @@
+import type { WeightDtype } from '../../worker/api'
+
+/** A public checkpoint the page offers by name. Numbers come from its config.json and safetensors headers. */
+export interface CatalogueEntry {
+  repo: string
+  title: string
+  /** One sentence: what it is good for. */
+  about: string
+  licence: string
+  parameters: number
+  /** Size of the safetensors files. */
+  downloadBytes: number
+  /** Prompt tokens a picture takes; 0 for text only. */
+  imageTokens: number
+  /** Keys and values of one token in all layers, as f16. */
+  cacheBytesPerToken: number
+  /** What an ordinary machine should choose. */
+  suggestedDtype: WeightDtype
+}
+
+export const CATALOGUE: readonly CatalogueEntry[] = [
+  {
+    repo: 'llava-hf/llava-interleave-qwen-0.5b-hf',
+    title: 'LLaVA Interleave Qwen 0.5B',
+    about:
+      'A small general assistant, and the best first choice for ordinary photos. Takes several pictures.',
+    licence: 'Tongyi Qianwen, research only',
+    parameters: 863_965_728,
+    downloadBytes: 1_727_931_456,
+    imageTokens: 729,
+    cacheBytesPerToken: 2 * 24 * 1024 * 2,
+    suggestedDtype: 'auto',
+  },
+  {
+    repo: 'llava-hf/llava-1.5-7b-hf',
+    title: 'LLaVA 1.5 7B',
+    about: 'The classic. Describes scenes and reads large print; wants a GPU with 8 GB or more, at q4.',
+    licence: 'Llama 2 Community License',
+    parameters: 7_062_902_784,
+    downloadBytes: 14_125_805_568,
+    imageTokens: 576,
+    cacheBytesPerToken: 2 * 32 * 4096 * 2,
+    suggestedDtype: 'q4',
+  },
+  {
+    repo: 'llava-hf/llava-1.5-13b-hf',
+    title: 'LLaVA 1.5 13B',
+    about: 'Somewhat more careful than 7B, at twice the download; for GPUs with 16 GB or more.',
+    licence: 'Llama 2 Community License',
+    parameters: 13_350_839_296,
+    downloadBytes: 26_701_678_592,
+    imageTokens: 576,
+    cacheBytesPerToken: 2 * 40 * 5120 * 2,
+    suggestedDtype: 'q4',
+  },
+  {
+    repo: 'Qwen/Qwen2.5-0.5B-Instruct',
+    title: 'Qwen2.5 0.5B Instruct',
+    about: 'Text only: it sees no pictures. Quick to try and good at following short instructions.',
+    licence: 'Apache 2.0',
+    parameters: 494_032_768,
+    downloadBytes: 988_065_536,
+    imageTokens: 0,
+    cacheBytesPerToken: 2 * 24 * 128 * 2,
+    suggestedDtype: 'auto',
+  },
+]
+
+// Packed weights carry a scale (and a minimum) for each block of 32: q8 is 8.5 to 9 bits a weight, q4 is 5.
+const BYTES_PER_WEIGHT = { f32: 4, f16: 2, q8: 9 / 8, q4: 5 / 8 } as const
+
+/** Weights on the GPU, estimated. The engine's plan replaces this once config.json has been read. */
+export function estimateWeightBytes(parameters: number, dtype: keyof typeof BYTES_PER_WEIGHT): number {
+  return parameters * BYTES_PER_WEIGHT[dtype]
+}
+
+export const DTYPES: readonly { value: WeightDtype; label: string; hint: string }[] = [
+  { value: 'auto', label: 'Automatic', hint: '16 bit as published; smaller only where needed to fit' },
+  { value: 'f16', label: 'f16', hint: '16 bit, as published' },
+  { value: 'q8', label: 'q8', hint: '8 bit: about half the memory, hardly any loss' },
+  { value: 'q4', label: 'q4', hint: '4 bit: about a third of the memory, some loss' },
+  { value: 'f32', label: 'f32', hint: '32 bit: twice the memory, for comparisons' },
+]
+
+/** What the bundled model can and cannot do; the figures are from its card. */
+export const BUNDLED = {
+  downloadBytes: 9_263_152,
+  parameters: 4_622_400,
+  sees: [
+    'Drawings of up to five flat coloured shapes: which, how many, where, how large',
+    'Photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships and trucks: about 78 of 100 named right',
+    'One handwritten digit at a time: about 95 of 100 read right',
+  ],
+  misses: [
+    'Anything else. It calls every object one of those ten, and is then wrong',
+    'Detail: it sees 48 × 48 pixels. Of large, busy photos it names about half',
+    'People, text, places, actions, and which of two shapes is further left',
+  ],
+} as const

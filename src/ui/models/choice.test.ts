@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest'
+import { choiceName, parseEndpoint, parseModelAddress, restoreChoice, toSource } from './choice'
+
+describe('parseModelAddress', () => {
+  test.each([
+    ['llava-hf/llava-1.5-7b-hf', { kind: 'hub', repo: 'llava-hf/llava-1.5-7b-hf' }],
+    ['  a/b@refs/pr/3 ', { kind: 'hub', repo: 'a/b', revision: 'refs/pr/3' }],
+    ['https://huggingface.co/a/b', { kind: 'hub', repo: 'a/b' }],
+    ['https://huggingface.co/a/b/tree/main', { kind: 'hub', repo: 'a/b' }],
+    ['https://huggingface.co/a/b/tree/v2/sub?x=1', { kind: 'hub', repo: 'a/b', revision: 'v2' }],
+    ['https://huggingface.co/a/b/blob/main/config.json', { kind: 'hub', repo: 'a/b' }],
+    ['https://example.com/models/tiny', { kind: 'url', baseUrl: 'https://example.com/models/tiny/' }],
+    ['https://example.com/m/config.json?x#y', { kind: 'url', baseUrl: 'https://example.com/m/' }],
+    ['http://localhost:8000/m//', { kind: 'url', baseUrl: 'http://localhost:8000/m/' }],
+    ['https://user:secret@example.com/m', { kind: 'url', baseUrl: 'https://example.com/m/' }],
+  ])('%s', (text, choice) => expect(parseModelAddress(text)).toEqual(choice))
+
+  test('a custom endpoint is a hub too', () => {
+    expect(parseModelAddress('https://mirror.example/a/b', 'https://mirror.example')).toEqual({
+      kind: 'hub',
+      repo: 'a/b',
+    })
+  })
+
+  test.each([
+    ['', 'Type a repository'],
+    ['llava', 'neither owner/name'],
+    ['../..', 'neither owner/name'],
+    ['a/b/c', 'neither owner/name'],
+    ['http://example.com/m', 'Only https'],
+    ['ftp://example.com/m', 'Only https'],
+    ['javascript://alert(1)', 'Only https'],
+    ['https://huggingface.co/a', 'names no model'],
+    ['https://huggingface.co/datasets/a', 'not the address of a model'],
+  ])('refuses %s', (text, message) => expect(() => parseModelAddress(text)).toThrow(message))
+})
+
+describe('choices', () => {
+  test('the token goes to hub sources only', () => {
+    const by = {
+      pageUrl: 'https://host.example/app/index.html',
+      endpoint: 'https://e.example',
+      token: 'secret',
+    }
+    expect(toSource({ kind: 'bundled' }, by)).toEqual({
+      kind: 'url',
+      baseUrl: 'https://host.example/app/models/trilobite-nano-llava/',
+    })
+    expect(toSource({ kind: 'url', baseUrl: 'https://x.example/m/' }, by)).toEqual({
+      kind: 'url',
+      baseUrl: 'https://x.example/m/',
+    })
+    expect(toSource({ kind: 'hub', repo: 'a/b' }, by)).toEqual({
+      kind: 'hub',
+      repo: 'a/b',
+      endpoint: 'https://e.example',
+      token: 'secret',
+    })
+  })
+
+  test('names', () => {
+    expect(choiceName({ kind: 'hub', repo: 'a/b', revision: 'v1' })).toBe('a/b@v1')
+    expect(choiceName({ kind: 'url', baseUrl: 'https://x.example/models/tiny/' })).toBe('tiny')
+    expect(choiceName({ kind: 'url', baseUrl: 'https://x.example/' })).toBe('x.example')
+  })
+
+  test('a remembered choice comes back only if it is still sound', () => {
+    expect(restoreChoice({ kind: 'hub', repo: 'a/b', revision: 'v1', token: 'x' })).toEqual({
+      kind: 'hub',
+      repo: 'a/b',
+      revision: 'v1',
+    })
+    expect(restoreChoice({ kind: 'url', baseUrl: 'https://x.example/m/' })).toEqual({
+      kind: 'url',
+      baseUrl: 'https://x.example/m/',
+    })
+    expect(restoreChoice({ kind: 'bundled' })).toEqual({ kind: 'bundled' })
+    for (const bad of [
+      null,
+      'x',
+      {},
+      { kind: 'hub', repo: '../x' },
+      { kind: 'url', baseUrl: 'javascript:1' },
+    ])
+      expect(restoreChoice(bad)).toBeUndefined()
+  })
+
+  test('endpoints', () => {
+    expect(parseEndpoint(' ')).toBe('')
+    expect(parseEndpoint('https://e.example/hf/')).toBe('https://e.example/hf')
+    expect(() => parseEndpoint('e.example')).toThrow('not an address')
+  })
+})

@@ -1,0 +1,121 @@
+import { createContext } from 'svelte'
+import type { Example } from '../chat/examples'
+import type { Picture } from '../chat/pictures'
+import { nameAndMessage, type Remedy } from '../text/explain'
+import { Chat } from './chat.svelte'
+import type { ChatStore } from './chat-store'
+import { Draft } from './draft.svelte'
+import { EngineState, type Connect } from './engine.svelte'
+import { ModelPicker } from './models.svelte'
+import { Settings } from './settings.svelte'
+import { Theme } from './theme.svelte'
+
+/** The screens of the page. */
+export type Screen = 'chat' | 'models'
+
+/** One page's worth of state. Components reach it by `getApp`, so several can live in one document. */
+export class AppState {
+  readonly theme = new Theme()
+  readonly settings = new Settings()
+  readonly draft = new Draft()
+  readonly engine: EngineState
+  readonly models: ModelPicker
+  readonly chat: Chat
+
+  screen = $state<Screen>('chat')
+  /** Read out by screen readers as it changes. */
+  announcement = $state('')
+  /** The picture shown large, if any. */
+  enlarged = $state.raw<Picture>()
+  areSettingsOpen = $state(false)
+  /** Counts requests to put the cursor in the composer; see Composer. */
+  focusComposer = $state(0)
+
+  constructor(connect: Connect, store: ChatStore) {
+    this.engine = new EngineState(connect)
+    this.models = new ModelPicker(this.engine)
+    this.chat = new Chat(this.engine, this.settings, store, (text) => this.say(text))
+  }
+
+  async start() {
+    void this.chat.restore()
+    // Failures reach the banner through the engine's state.
+    await this.engine.probe().catch(() => {})
+  }
+
+  say(text: string) {
+    // The same words twice are read twice only if they differ: a no-break space does.
+    this.announcement = this.announcement === text ? `${text}\u00a0` : text
+  }
+
+  async newChat() {
+    await this.chat.clear()
+    this.screen = 'chat'
+    this.focusComposer++
+    this.say('New chat')
+  }
+
+  /** Sends the draft, if it may be sent. */
+  async send() {
+    if (!this.engine.isReady || !this.draft.text.trim() || this.draft.isOpening) return
+    const { text, pictures } = this.draft.take()
+    await this.chat.send(text, pictures)
+  }
+
+  /** Loads what the picker holds and comes back to the chat when it is ready. */
+  async load(which: 'chosen' | 'bundled' = 'chosen') {
+    const ready = await (which === 'bundled' ? this.models.loadBundled() : this.models.load())
+    this.#afterLoad(ready)
+    return ready
+  }
+
+  async reloadModel() {
+    this.#afterLoad(await this.engine.reload())
+  }
+
+  #afterLoad(ready: boolean) {
+    if (ready) {
+      this.screen = 'chat'
+      this.focusComposer++
+      this.say('Model ready')
+    } else if (this.engine.problem) {
+      this.say(this.engine.problem.title)
+    }
+  }
+
+  /** Asks an example's question about its picture, starting the bundled model where none is loaded. */
+  async askExample(example: Example) {
+    if (this.engine.status === 'idle' && !(await this.load('bundled'))) return
+    if (!this.engine.isReady) return
+    try {
+      const response = await fetch(new URL(example.file, document.baseURI))
+      if (!response.ok) throw new Error(`example: expected 200, came ${response.status}`)
+      const blob = await response.blob()
+      await this.draft.add([new File([blob], example.title, { type: blob.type })])
+    } catch (error) {
+      this.draft.notice = `The example could not be opened. ${nameAndMessage(error).message}`
+      return
+    }
+    if (this.draft.notice) return
+    this.draft.text = example.question
+    await this.send()
+  }
+
+  /** Does what a problem's button says. `retry` means the load; an answer is retried where it stands. */
+  async remedy(remedy: Remedy) {
+    switch (remedy) {
+      case 'reload-model':
+      case 'retry':
+        return this.reloadModel()
+      case 'choose-model':
+        this.screen = 'models'
+        return
+      case 'new-chat':
+        return this.newChat()
+      case 'reload-page':
+        location.reload()
+    }
+  }
+}
+
+export const [getApp, setApp] = createContext<AppState>()

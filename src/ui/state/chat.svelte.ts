@@ -1,0 +1,292 @@
+import type { AskEvent, ChatMessage, FinishReason, Reply, SamplingOptions } from '../../worker/api'
+import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
+import { explain, type Problem } from '../text/explain'
+import type { ChatStore } from './chat-store'
+import type { EngineState } from './engine.svelte'
+import type { Settings } from './settings.svelte'
+import { surroundings } from './surroundings'
+
+/** Where an answer stands. `interrupted`: the page was closed before it was complete. */
+export type AnswerPhase =
+  'waiting' | 'encoding' | 'prefill' | 'streaming' | FinishReason | 'failed' | 'interrupted'
+
+/** Numbers shown under an answer. */
+export interface AnswerStats {
+  model: string
+  tokens: number
+  promptTokens: number
+  imageTokens: number
+  reusedTokens: number
+  firstTokenMs: number
+  tokensPerSecond: number
+  sampling: SamplingOptions
+}
+
+/** A question with its pictures. */
+export class Question {
+  readonly role = 'user'
+  readonly id: string
+  text = $state('')
+  pictures = $state.raw<Picture[]>([])
+
+  constructor(text: string, pictures: Picture[], id: string = crypto.randomUUID()) {
+    this.id = id
+    this.text = text
+    this.pictures = pictures
+  }
+}
+
+/** A reply, growing while it streams. */
+export class Answer {
+  readonly role = 'assistant'
+  readonly id: string
+  text = $state('')
+  phase = $state<AnswerPhase>('waiting')
+  /** What is being done before the first token, in words. */
+  activity = $state('')
+  stats = $state.raw<AnswerStats>()
+  problem = $state.raw<Problem>()
+
+  readonly isRunning = $derived(['waiting', 'encoding', 'prefill', 'streaming'].includes(this.phase))
+
+  constructor(id: string = crypto.randomUUID()) {
+    this.id = id
+  }
+}
+
+export type Entry = Question | Answer
+
+/** A chat as it is kept between visits. */
+export interface SavedChat {
+  version: 1
+  entries: (
+    | { role: 'user'; id: string; text: string; pictures: SavedPicture[] }
+    | {
+        role: 'assistant'
+        id: string
+        text: string
+        phase: AnswerPhase
+        stats: AnswerStats | undefined
+        problem: Problem | undefined
+      }
+  )[]
+}
+
+/**
+ * Messages for the engine. Answers without text are left out and questions that then follow one another are joined,
+ * because chat templates want turns to alternate.
+ */
+export function toMessages(entries: readonly Entry[], systemPrompt: string): ChatMessage[] {
+  const messages: ChatMessage[] = []
+  if (systemPrompt.trim()) messages.push({ role: 'system', text: systemPrompt.trim() })
+  for (const entry of entries) {
+    if (entry.role === 'assistant') {
+      if (entry.text) messages.push({ role: 'assistant', text: entry.text })
+      continue
+    }
+    const images = entry.pictures.map(({ id, blob }) => ({ id, blob }))
+    const last = messages.at(-1)
+    if (last?.role === 'user') {
+      last.text = `${last.text}\n${entry.text}`
+      last.images = [...(last.images ?? []), ...images]
+    } else {
+      messages.push({ role: 'user', text: entry.text, images })
+    }
+  }
+  return messages
+}
+
+/** The conversation on the page. It outlives models, lost devices and reloads of the page. */
+export class Chat {
+  entries = $state<Entry[]>([])
+  /** True until the last visit's chat has been read. */
+  isRestoring = $state(true)
+
+  readonly running = $derived(this.entries.find((e): e is Answer => e.role === 'assistant' && e.isRunning))
+
+  #engine: EngineState
+  #settings: Settings
+  #store: ChatStore
+  #say: (text: string) => void
+
+  constructor(engine: EngineState, settings: Settings, store: ChatStore, say: (text: string) => void) {
+    this.#engine = engine
+    this.#settings = settings
+    this.#store = store
+    this.#say = say
+  }
+
+  async restore() {
+    try {
+      const saved = await this.#store.load()
+      if (saved && this.entries.length === 0)
+        this.entries = await Promise.all(saved.entries.map(restoreEntry))
+    } catch {
+      // A chat that cannot be read back is not worth keeping the page from opening.
+    } finally {
+      this.isRestoring = false
+    }
+  }
+
+  async send(text: string, pictures: Picture[]) {
+    if (!this.#engine.isReady || this.running || !text.trim()) return
+    this.entries.push(new Question(text.trim(), pictures))
+    await this.#answer()
+  }
+
+  /** Answers the question before `answer` again; what followed is dropped. */
+  async regenerate(answer: Answer) {
+    const index = this.entries.indexOf(answer)
+    if (!this.#engine.isReady || this.running || index < 1) return
+    this.entries.splice(index)
+    await this.#answer()
+  }
+
+  /** Puts a new text in place of a question and asks again; what followed is dropped. */
+  async resend(question: Question, text: string) {
+    const index = this.entries.indexOf(question)
+    if (!this.#engine.isReady || this.running || index < 0 || !text.trim()) return
+    this.entries.splice(index + 1)
+    question.text = text.trim()
+    await this.#answer()
+  }
+
+  async stop() {
+    if (this.running) await this.#engine.abort()
+  }
+
+  async clear() {
+    await this.stop()
+    const gone = this.entries
+    this.entries = []
+    for (const entry of gone)
+      if (entry.role === 'user') entry.pictures.forEach(({ url }) => URL.revokeObjectURL(url))
+    await this.save()
+  }
+
+  async #answer() {
+    const messages = toMessages(this.entries, this.#settings.data.systemPrompt)
+    const sampling = this.#settings.sampling()
+    const { maxNewTokens } = this.#settings.data
+    const answer = new Answer()
+    this.entries.push(answer)
+    this.#say('Generating')
+    void this.save()
+
+    const stream = new Painter((text) => (answer.text += text))
+    try {
+      const reply = await this.#engine.ask({ messages, sampling, maxNewTokens }, (event) => {
+        if (!answer.isRunning) return
+        if (event.type === 'token') stream.add(event.text)
+        answer.phase = event.type === 'token' ? 'streaming' : event.type
+        answer.activity = activityOf(event)
+      })
+      stream.close()
+      answer.text = reply.text
+      answer.stats = statsOf(reply, sampling, this.#engine.model?.model ?? '')
+      answer.phase = reply.finish
+      this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
+    } catch (error) {
+      stream.close()
+      answer.phase = 'failed'
+      answer.problem = explain(error, surroundings())
+      this.#say(`No answer. ${answer.problem.title}`)
+    } finally {
+      answer.activity = ''
+      await this.save()
+    }
+  }
+
+  /** Keeps the chat for the next visit. Storage that is full or forbidden costs only that. */
+  async save() {
+    const entries = this.entries.map((entry): SavedChat['entries'][number] =>
+      entry.role === 'user'
+        ? {
+            role: 'user',
+            id: entry.id,
+            text: entry.text,
+            pictures: entry.pictures.map(({ id, name, blob }) => ({ id, name, blob })),
+          }
+        : {
+            role: 'assistant',
+            id: entry.id,
+            text: entry.text,
+            phase: entry.phase,
+            stats: entry.stats,
+            problem: entry.problem,
+          },
+    )
+    await this.#store.save({ version: 1, entries }).catch(() => {})
+  }
+}
+
+async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry> {
+  if (saved.role === 'user') {
+    const opened = await Promise.allSettled(saved.pictures.map(({ blob, name }) => openPicture(blob, name)))
+    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+    return new Question(saved.text, pictures, saved.id)
+  }
+  const answer = new Answer(saved.id)
+  answer.text = saved.text
+  answer.phase = saved.phase
+  answer.stats = saved.stats
+  answer.problem = saved.problem
+  if (answer.isRunning) answer.phase = 'interrupted'
+  return answer
+}
+
+function activityOf(event: AskEvent): string {
+  switch (event.type) {
+    case 'encoding':
+      if (event.cached) return 'Reading the question'
+      return event.images > 1
+        ? `Looking at picture ${event.image + 1} of ${event.images}`
+        : 'Looking at the picture'
+    case 'prefill':
+      return `Reading ${event.promptTokens - event.reusedTokens} tokens`
+    case 'token':
+      return ''
+  }
+}
+
+function statsOf(reply: Reply, sampling: SamplingOptions, model: string): AnswerStats {
+  return {
+    model,
+    tokens: reply.tokenIds.length,
+    promptTokens: reply.promptTokens,
+    imageTokens: reply.imageTokens,
+    reusedTokens: reply.reusedTokens,
+    firstTokenMs: reply.prefillMs,
+    tokensPerSecond: reply.tokensPerSecond,
+    sampling,
+  }
+}
+
+/** Gathers tokens and hands them on once a frame: a fast model would else redraw the page hundreds of times a second. */
+class Painter {
+  #pending = ''
+  #frame = 0
+  #paint: (text: string) => void
+
+  constructor(paint: (text: string) => void) {
+    this.#paint = paint
+  }
+
+  add(text: string) {
+    this.#pending += text
+    // A hidden tab paints no frames, and its text should grow all the same.
+    if (document.hidden) this.#flush()
+    else this.#frame ||= requestAnimationFrame(() => this.#flush())
+  }
+
+  #flush() {
+    cancelAnimationFrame(this.#frame)
+    this.#frame = 0
+    if (this.#pending) this.#paint(this.#pending)
+    this.#pending = ''
+  }
+
+  close() {
+    this.#flush()
+  }
+}

@@ -1,0 +1,45 @@
+import { openPicture, pictureName, type Picture } from '../chat/pictures'
+import { nameAndMessage } from '../text/explain'
+
+/** The question being written, with its pictures. */
+export class Draft {
+  text = $state('')
+  pictures = $state.raw<Picture[]>([])
+  /** Why the last files were not taken, in sentences. */
+  notice = $state('')
+  isOpening = $state(false)
+
+  /** Adds files as pictures; those that are none are named in `notice`. */
+  async add(files: readonly File[]): Promise<number> {
+    if (files.length === 0) return 0
+    this.isOpening = true
+    this.notice = ''
+    const opened = await Promise.allSettled(
+      files.map((file, i) => openPicture(file, pictureName(file, this.pictures.length + i))),
+    )
+    this.isOpening = false
+    const fresh = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+    const refused = opened.flatMap((result) =>
+      result.status === 'rejected' ? nameAndMessage(result.reason).message : [],
+    )
+    const known = new Set(this.pictures.map(({ id }) => id))
+    const added = fresh.filter(({ id }) => !known.has(id) && known.add(id))
+    this.pictures = [...this.pictures, ...added]
+    this.notice = refused.join(' ')
+    return added.length
+  }
+
+  remove(picture: Picture) {
+    this.pictures = this.pictures.filter((other) => other !== picture)
+    URL.revokeObjectURL(picture.url)
+  }
+
+  /** Hands the draft over and starts an empty one. The pictures' object URLs go with them. */
+  take(): { text: string; pictures: Picture[] } {
+    const taken = { text: this.text, pictures: this.pictures }
+    this.text = ''
+    this.pictures = []
+    this.notice = ''
+    return taken
+  }
+}

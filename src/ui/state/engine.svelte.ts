@@ -1,0 +1,212 @@
+import type {
+  AskEvent,
+  AskRequest,
+  DeviceReport,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  ModelPlan,
+  ModelSource,
+  Reply,
+} from '../../worker/api'
+import type { EngineClient } from '../../worker/client'
+import { explain, isAbort, nameAndMessage, type Problem } from '../text/explain'
+import { surroundings } from './surroundings'
+
+/**
+ * idle: no model. probing: the GPU is being opened and tested. unfit: it cannot serve; `problem` says why.
+ * lost: the device or the worker went away; `reload` brings the same model back.
+ */
+export type EngineStatus = 'probing' | 'unfit' | 'idle' | 'loading' | 'ready' | 'answering' | 'lost'
+
+/** Everything needed to load a model, and to load it again. */
+export interface LoadTarget {
+  label: string
+  source: ModelSource
+  options: LoadOptions
+}
+
+export type Connect = (onCrash: (error: Error) => void) => EngineClient
+
+const LOST_NAMES = new Set(['DeviceLostError', 'WorkerCrashError'])
+
+/** The engine as the page sees it: one worker, one model, one state. */
+export class EngineState {
+  status = $state<EngineStatus>('idle')
+  device = $state.raw<DeviceReport>()
+  model = $state.raw<ModelInfo>()
+  target = $state.raw<LoadTarget>()
+  progress = $state.raw<LoadProgress>()
+  isCancelling = $state(false)
+  /** What the banner says; belongs to the device or the model, never to a single answer. */
+  problem = $state.raw<Problem>()
+
+  readonly isReady = $derived(this.status === 'ready')
+  readonly isBusy = $derived(this.status === 'loading' || this.status === 'answering')
+
+  #connect: Connect
+  #client: EngineClient | undefined
+  #probe: Promise<DeviceReport> | undefined
+  /** Ends the running `ask` where the engine is gone and cannot. */
+  #rejectAsk: ((error: unknown) => void) | undefined
+
+  constructor(connect: Connect) {
+    this.#connect = connect
+  }
+
+  /** Starts the worker and tests the GPU, once; later calls return the same report. */
+  probe(): Promise<DeviceReport> {
+    this.#probe ??= this.#open()
+    return this.#probe
+  }
+
+  async #open(): Promise<DeviceReport> {
+    const client = this.#connectClient()
+    if (this.status === 'idle') this.status = 'probing'
+    const report = await client.probe()
+    if (client !== this.#client) return report
+    this.device = report
+    if (!report.ok) {
+      this.status = 'unfit'
+      this.problem = explain(report.problem ?? { name: 'UnsupportedDeviceError' }, surroundings())
+    } else if (this.status === 'probing') {
+      this.status = 'idle'
+    }
+    return report
+  }
+
+  #connectClient(): EngineClient {
+    const client = this.#connect((error) => {
+      if (client === this.#client) this.#lose(error)
+    })
+    this.#client = client
+    client
+      .watch((event) => {
+        if (client === this.#client && event.type === 'device-lost')
+          this.#lose({ name: 'DeviceLostError', message: event.message || event.reason })
+      })
+      .catch(() => {}) // a worker that cannot even watch has crashed, and onCrash has told
+    return client
+  }
+
+  #lose(error: unknown) {
+    if (this.status === 'unfit') return
+    this.status = 'lost'
+    this.model = undefined
+    this.progress = undefined
+    this.problem = explain(error, surroundings())
+    this.#rejectAsk?.(error)
+  }
+
+  /** What loading would take. Throws what the engine throws. */
+  async plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
+    await this.probe()
+    return this.#client!.plan(source, options)
+  }
+
+  /** Loads a model, replacing the one there is. Resolves to true when it is ready; problems go to `problem`. */
+  async load(target: LoadTarget): Promise<boolean> {
+    if (this.isBusy) return false
+    try {
+      if (this.status === 'lost') this.#restart()
+      this.problem = undefined
+      this.progress = undefined
+      this.isCancelling = false
+      this.target = target
+      this.model = undefined
+      this.status = 'loading'
+      const report = await this.probe()
+      if (!report.ok) return false
+      const client = this.#client!
+      if (this.isCancelling) throw Object.assign(new Error('cancelled'), { name: 'AbortError' })
+      const model = await client.load(target.source, target.options, (progress) => {
+        if (client === this.#client && this.status === 'loading') this.progress = progress
+      })
+      if (client !== this.#client || this.#status() !== 'loading') return false
+      this.model = model
+      this.status = 'ready'
+      return true
+    } catch (error) {
+      this.#fail(error)
+      return false
+    } finally {
+      this.progress = undefined
+      this.isCancelling = false
+    }
+  }
+
+  // Read through a call, so that the compiler does not take the status for unchanged across an await.
+  #status(): EngineStatus {
+    return this.status
+  }
+
+  #fail(error: unknown) {
+    if (this.#status() === 'lost' || this.#status() === 'unfit') return
+    if (LOST_NAMES.has(nameAndMessage(error).name)) return this.#lose(error)
+    this.status = 'idle'
+    if (!isAbort(error)) this.problem = explain(error, surroundings())
+  }
+
+  /** Stops a load; what was fetched is let go. */
+  async cancelLoad() {
+    if (this.status !== 'loading') return
+    this.isCancelling = true
+    await this.#client?.cancelLoad().catch(() => {})
+  }
+
+  /** Loads the last model again, on a new worker where the old one is lost. */
+  async reload(): Promise<boolean> {
+    if (this.target) return this.load(this.target)
+    this.#restart()
+    this.problem = undefined
+    await this.probe().catch((error: unknown) => this.#fail(error))
+    return false
+  }
+
+  /** One reply. Throws what the engine throws; the status tells whether another question may follow. */
+  async ask(request: AskRequest, onEvent: (event: AskEvent) => void): Promise<Reply> {
+    const client = this.#client
+    if (this.status !== 'ready' || !client) throw new Error('No model is ready. Load one first.')
+    this.status = 'answering'
+    this.problem = undefined
+    try {
+      return await new Promise<Reply>((resolve, reject) => {
+        this.#rejectAsk = reject
+        client.ask(request, onEvent).then(resolve, reject)
+      })
+    } catch (error) {
+      if (client === this.#client && LOST_NAMES.has(nameAndMessage(error).name) && this.#status() !== 'lost')
+        this.#lose(error)
+      throw error
+    } finally {
+      this.#rejectAsk = undefined
+      if (this.#status() === 'answering') this.status = 'ready'
+    }
+  }
+
+  async abort() {
+    await this.#client?.abort().catch(() => {})
+  }
+
+  dismissProblem() {
+    if (this.status !== 'unfit' && this.status !== 'lost') this.problem = undefined
+  }
+
+  /** Forgets the worker: the next call starts a fresh one with a fresh device. */
+  #restart() {
+    this.#client?.dispose()
+    this.#client = undefined
+    this.#probe = undefined
+    this.device = undefined
+    this.status = 'idle'
+  }
+
+  dispose() {
+    this.#restart()
+  }
+
+  /** Destroys the device as a driver reset would; for tests of recovery. */
+  async loseDevice() {
+    await this.#client?.loseDevice()
+  }
+}

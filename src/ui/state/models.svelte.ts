@@ -1,0 +1,105 @@
+import type { LoadOptions, ModelPlan, WeightDtype } from '../../worker/api'
+import { choiceName, parseEndpoint, restoreChoice, toSource, type ModelChoice } from '../models/choice'
+import { explain, type Problem } from '../text/explain'
+import type { EngineState, LoadTarget } from './engine.svelte'
+import { readJson, writeJson } from './storage'
+import { surroundings } from './surroundings'
+
+const KEY = 'trilobite.model'
+const DTYPES: readonly WeightDtype[] = ['auto', 'f32', 'f16', 'q8', 'q4']
+
+/** What the visitor is about to load, and what that would take. Remembered, but for the token and local files. */
+export class ModelPicker {
+  choice = $state.raw<ModelChoice>({ kind: 'bundled' })
+  dtype = $state<WeightDtype>('auto')
+  /** In tokens; undefined is the model's own limit, 4096 at most. */
+  contextLength = $state<number>()
+  endpoint = $state('')
+  /** Never stored, and given to the engine for hub sources alone. */
+  token = $state('')
+
+  plan = $state.raw<ModelPlan>()
+  planProblem = $state.raw<Problem>()
+  isPlanning = $state(false)
+
+  #engine: EngineState
+  #planNumber = 0
+
+  constructor(engine: EngineState) {
+    this.#engine = engine
+    const saved = (readJson(KEY) ?? {}) as Record<string, unknown>
+    this.choice = restoreChoice(saved['choice']) ?? { kind: 'bundled' }
+    if (DTYPES.includes(saved['dtype'] as WeightDtype)) this.dtype = saved['dtype'] as WeightDtype
+    if (Number.isInteger(saved['contextLength'])) this.contextLength = saved['contextLength'] as number
+    if (typeof saved['endpoint'] === 'string') this.endpoint = saved['endpoint']
+  }
+
+  get options(): LoadOptions {
+    const context = this.contextLength
+    return context && context > 0 ? { dtype: this.dtype, contextLength: context } : { dtype: this.dtype }
+  }
+
+  /** The endpoint's trouble in a sentence, or nothing. */
+  get endpointProblem(): string {
+    try {
+      parseEndpoint(this.endpoint)
+      return ''
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  target(choice: ModelChoice = this.choice): LoadTarget {
+    const endpoint = this.endpointProblem ? '' : parseEndpoint(this.endpoint)
+    const source = toSource(choice, {
+      pageUrl: document.baseURI,
+      endpoint,
+      token: this.token.trim(),
+    })
+    return { label: choiceName(choice), source, options: this.options }
+  }
+
+  /** Chooses a model and asks what it would take. */
+  async choose(choice: ModelChoice, dtype: WeightDtype = this.dtype) {
+    this.choice = choice
+    this.dtype = dtype
+    await this.updatePlan()
+  }
+
+  /** Asks again what the choice would take; an answer overtaken by a later question is dropped. */
+  async updatePlan() {
+    const number = ++this.#planNumber
+    this.plan = undefined
+    this.planProblem = undefined
+    if (this.#engine.status === 'unfit' || this.#engine.status === 'lost') return
+    this.isPlanning = true
+    const { source, options } = this.target()
+    try {
+      const plan = await this.#engine.plan(source, options)
+      if (number === this.#planNumber) this.plan = plan
+    } catch (error) {
+      if (number === this.#planNumber) this.planProblem = explain(error, surroundings())
+    } finally {
+      if (number === this.#planNumber) this.isPlanning = false
+    }
+  }
+
+  /** Loads the choice and remembers it for the next visit. */
+  load(): Promise<boolean> {
+    this.#remember()
+    return this.#engine.load(this.target())
+  }
+
+  /** Loads the bundled model with its own defaults. */
+  loadBundled(): Promise<boolean> {
+    this.choice = { kind: 'bundled' }
+    this.dtype = 'auto'
+    this.contextLength = undefined
+    return this.load()
+  }
+
+  #remember() {
+    const { choice, dtype, contextLength, endpoint } = this
+    writeJson(KEY, { choice: choice.kind === 'files' ? undefined : choice, dtype, contextLength, endpoint })
+  }
+}

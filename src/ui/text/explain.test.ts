@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest'
+import { explain, isAbort, KNOWN_ERROR_NAMES, type Surroundings } from './explain'
+
+const fine: Surroundings = { hasWebGpu: true, isSecureContext: true, isOnline: true }
+const error = (name: string, message = 'op: expected this, came that, do so') =>
+  Object.assign(new Error(message), { name })
+
+describe('explain', () => {
+  test.each(KNOWN_ERROR_NAMES)('%s has a sentence that says what to do', (name) => {
+    const problem = explain(error(name), fine)
+    expect(problem.name).toBe(name)
+    expect(problem.title).toMatch(/\.$/)
+    expect(problem.detail).toBe('op: expected this, came that, do so')
+    if (name !== 'AbortError') expect(problem.advice.length).toBeGreaterThan(20)
+    expect(problem.title).not.toBe('Something went wrong.')
+  })
+
+  test('tells apart why there is no WebGPU', () => {
+    const titles = [
+      explain(error('UnsupportedDeviceError'), { ...fine, isSecureContext: false, hasWebGpu: false }).title,
+      explain(error('UnsupportedDeviceError'), { ...fine, hasWebGpu: false }).title,
+      explain(error('UnsupportedDeviceError'), fine).title,
+    ]
+    expect(titles).toEqual([
+      'WebGPU is off on this address.',
+      'This browser has no WebGPU.',
+      'No usable GPU was found.',
+    ])
+  })
+
+  test('tells apart why a file could not be fetched', () => {
+    const title = (message: string, around = fine) => explain(error('NetworkError', message), around).title
+    expect(title('fetch x: expected 200, came 401')).toBe('The host refused this model.')
+    expect(title('fetch x: expected 200, came 403')).toBe('The host refused this model.')
+    expect(title('fetch x: expected 200, came 404')).toBe('The model or one of its files was not found.')
+    expect(title('fetch x: expected 200, came 429')).toBe('The host asks to slow down.')
+    expect(title('fetch x: expected 4040 bytes, came 4030')).toBe('A file could not be downloaded.')
+    expect(title('failed', { ...fine, isOnline: false })).toBe('You are offline.')
+  })
+
+  test('the lost device and the crashed worker can be recovered from', () => {
+    expect(explain(error('DeviceLostError'), fine).remedies).toContain('reload-model')
+    expect(explain(error('WorkerCrashError'), fine).remedies).toContain('reload-model')
+  })
+
+  test.each([['a string'], [undefined], [null], [{}], [{ name: 1, message: 2 }], [error('toString')]])(
+    'survives anything thrown: %j',
+    (thrown) => expect(explain(thrown, fine).title).toBe('Something went wrong.'),
+  )
+
+  test('knows a cancellation', () => {
+    expect(isAbort(error('AbortError'))).toBe(true)
+    expect(isAbort(error('Error'))).toBe(false)
+    expect(isAbort(undefined)).toBe(false)
+  })
+})

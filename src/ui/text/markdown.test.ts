@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { parseMarkdown, safeHref } from './markdown'
+
+// These hold before DOMPurify, which needs a browser, has even looked.
+const html = (text: string) =>
+  parseMarkdown(text)
+    .map((block) => (block.kind === 'html' ? block.html : `<pre>${block.language}:${block.text}</pre>`))
+    .join('')
+
+describe('markdown of a reply', () => {
+  test('renders what replies are made of', () => {
+    expect(html('A **small** _star_ and `code`.')).toBe(
+      '<p>A <strong>small</strong> <em>star</em> and <code>code</code>.</p>\n',
+    )
+    expect(html('- one\n- two')).toContain('<li>one</li>')
+    expect(html('| a | b |\n|--|--|\n| 1 | 2 |')).toContain('<td>1</td>')
+    expect(html('line one\nline two')).toContain('<br>')
+  })
+
+  test('keeps code apart, an unclosed fence included', () => {
+    expect(parseMarkdown('```ts\nconst a = 1 < 2')).toEqual([
+      { kind: 'code', language: 'ts', text: 'const a = 1 < 2' },
+    ])
+    expect(parseMarkdown('```"><script>\nx\n```')).toEqual([{ kind: 'code', language: '', text: 'x' }])
+  })
+
+  test.each([
+    '<script>alert(1)</script>',
+    'a <img src=x onerror=alert(1)> b',
+    '<iframe src="https://example.com"></iframe>',
+    '<a href="javascript:alert(1)">x</a>',
+    '<svg><style><img src=x onerror=alert(1)>',
+    '**<b onclick="x()">bold</b>**',
+    '- item <style>*{display:none}</style>',
+  ])('shows raw HTML as text: %s', (text) => {
+    expect(html(text)).not.toMatch(/<(script|img|iframe|a|svg|style|b)[\s>]/i)
+    expect(html(text)).toContain('&lt;')
+  })
+
+  test.each([
+    '![secret](https://example.com/log?q=secret)',
+    '![x][r]\n\n[r]: https://example.com/a.png',
+    '[![x](https://example.com/a.png)](https://example.com)',
+    '| a |\n|--|\n| ![x](https://example.com/a.png) |',
+  ])('never makes a picture: %s', (text) => {
+    expect(html(text)).not.toContain('<img')
+    expect(html(text)).toContain('picture not loaded')
+  })
+
+  test.each([
+    '[x](javascript:alert(1))',
+    '[x](JaVaScRiPt:alert(1))',
+    '[x](data:text/html,<script>1</script>)',
+    '[x](vbscript:x)',
+    '[x](file:///etc/passwd)',
+    '[x](blob:https://example.com/1)',
+    '[x](//example.com)',
+    '[x](/relative)',
+    '<javascript:alert(1)>',
+    '[x][r]\n\n[r]: javascript:alert(1)',
+  ])('drops the link: %s', (text) => expect(html(text)).not.toContain('<a'))
+
+  test('links that may be followed open apart and tell nothing', () => {
+    expect(html('[x](https://example.com/?a=1&b=2 "say \\"hi\\"")')).toBe(
+      '<p><a href="https://example.com/?a=1&amp;b=2" title="say &quot;hi&quot;" target="_blank" ' +
+        'rel="noopener noreferrer nofollow">x</a></p>\n',
+    )
+    expect(safeHref('mailto:a@example.com')).toBe('mailto:a@example.com')
+    expect(safeHref('java\nscript:alert(1)')).toBeUndefined()
+  })
+})
