@@ -1,10 +1,18 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 
-/** Unit tests need Node alone; GPU tests need Dawn with a Vulkan driver, chosen by VK_ICD_FILENAMES. */
+/**
+ * `unit` needs Node alone. `gpu` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
+ * tools/test.mjs runs it once per adapter.
+ */
 export default defineConfig({
+  plugins: [svelte()],
   test: {
+    // A process of its own per file: a driver that crashes takes one file with it.
     pool: 'forks',
     maxWorkers: 2,
+    // tools/test.mjs reports a suite without tests by itself.
+    passWithNoTests: true,
     projects: [
       {
         extends: true,
@@ -13,6 +21,7 @@ export default defineConfig({
           include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/node_modules/**'],
           setupFiles: ['src/kernels/testing/setup.ts'],
+          testTimeout: 30_000,
         },
       },
       {
@@ -21,8 +30,10 @@ export default defineConfig({
           name: 'gpu',
           include: ['src/**/*.gpu.test.ts'],
           setupFiles: ['src/kernels/testing/setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // lavapipe compiles a large shader in seconds, more of them with two forks on two cores.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          teardownTimeout: 30_000,
         },
       },
     ],

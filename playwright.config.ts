@@ -1,0 +1,36 @@
+import { defineConfig } from '@playwright/test'
+import { findChromium } from './src/cli/vulkan.mjs'
+
+/** tools/test.mjs builds the page first and picks a free port. */
+const port = Number(process.env.TRILOBITE_E2E_PORT ?? 4173)
+const baseURL = `http://127.0.0.1:${port}/`
+
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results/e2e',
+  // The page computes on the CPU here: a second test at the same time would only slow both down.
+  workers: 1,
+  timeout: 240_000,
+  expect: { timeout: 60_000 },
+  forbidOnly: process.env.CI !== undefined,
+  use: {
+    baseURL,
+    browserName: 'chromium',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: findChromium(),
+      args: [
+        '--enable-unsafe-webgpu',
+        '--use-webgpu-adapter=swiftshader',
+        '--enable-features=Vulkan',
+        '--use-vulkan=swiftshader',
+        '--ignore-gpu-blocklist',
+      ],
+    },
+  },
+  webServer: {
+    command: `node node_modules/vite/bin/vite.js preview --outDir dist/app --host 127.0.0.1 --port ${port} --strictPort`,
+    url: baseURL,
+    reuseExistingServer: false,
+  },
+})

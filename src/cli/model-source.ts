@@ -1,0 +1,80 @@
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ModelSource } from '../worker/api'
+import { DiskSource } from './disk-source'
+import { UsageError } from './errors'
+
+/** A folder is read here; everything else is the engine's to fetch. */
+export type ResolvedModel = { disk: DiskSource } | { remote: ModelSource }
+
+export interface ResolveOptions {
+  /** Folder of OWNER/NAME folders, looked in before the hub. */
+  repos?: string | undefined
+  /** Where the bundled model lies. */
+  bundled: string
+  env?: { HF_TOKEN?: string | undefined; HF_ENDPOINT?: string | undefined }
+}
+
+const HUB_ID = /^([\w.-]+\/[\w.-]+?)(?:@([\w./-]+))?$/
+
+/** Where the bundled model lies in a checkout; `root` is the package's own folder. */
+export function bundledFolder(root = packageRoot()): string {
+  return join(root, 'public', 'models', 'trilobite-nano-llava')
+}
+
+/** The bundle lies two levels below the package's folder (dist/cli), as this source does (src/cli). */
+export function packageRoot(): string {
+  return resolve(fileURLToPath(new URL('../..', import.meta.url)))
+}
+
+/**
+ * Finds what `--model` means: `bundled`, a URL, a folder, or OWNER/NAME[@REVISION] in `repos` or on the hub.
+ * Throws: UsageError when it is none of these.
+ */
+export async function resolveModel(model: string, options: ResolveOptions): Promise<ResolvedModel> {
+  if (model === 'bundled') return { disk: new DiskSource(options.bundled) }
+  if (/^https?:\/\//i.test(model)) return { remote: urlSource(model, options) }
+  if (await isFolder(model)) return { disk: new DiskSource(model) }
+  const id = HUB_ID.exec(model)
+  if (!id || /^\.{1,2}\//.test(model)) {
+    throw new UsageError(
+      `--model: expected a folder, OWNER/NAME[@REVISION], the URL of a folder or "bundled", got "${model}", which is no folder here`,
+    )
+  }
+  const repo = id[1]!
+  const revision = id[2]
+  if (options.repos !== undefined) {
+    if (!(await isFolder(options.repos)))
+      throw new UsageError(`--repos: expected a folder, got "${options.repos}"`)
+    const local = join(options.repos, repo)
+    if (await isFolder(local)) return { disk: new DiskSource(local) }
+  }
+  return { remote: hubSource(repo, revision, options) }
+}
+
+/** A page of the hub itself (`https://host/owner/name[/tree/revision]`) means the repository, not its web page. */
+function urlSource(url: string, options: ResolveOptions): ModelSource {
+  const { host, pathname } = new URL(url)
+  const hubHost = new URL(options.env?.HF_ENDPOINT || 'https://huggingface.co').host
+  const page = /^\/([\w.-]+\/[\w.-]+)(?:\/tree\/([\w./-]+?))?\/?$/.exec(pathname)
+  if (host === hubHost && page) return hubSource(page[1]!, page[2], options)
+  return { kind: 'url', baseUrl: url }
+}
+
+function hubSource(repo: string, revision: string | undefined, { env = {} }: ResolveOptions): ModelSource {
+  return {
+    kind: 'hub',
+    repo,
+    ...(revision ? { revision } : {}),
+    ...(env.HF_ENDPOINT ? { endpoint: env.HF_ENDPOINT } : {}),
+    ...(env.HF_TOKEN ? { token: env.HF_TOKEN } : {}),
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  )
+}
