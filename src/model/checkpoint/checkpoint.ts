@@ -1,0 +1,253 @@
+import { CheckpointError, NetworkError } from '../errors'
+import { streamRange } from './resume'
+import { throwIfAborted, type Sleep } from './retry'
+import {
+  dataStartOf,
+  LENGTH_BYTES,
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from './safetensors'
+import { checkPath, type CheckpointSource } from './source'
+import { describeJson, isJsonObject, parseStrictJson } from './strict-json'
+
+/** What a checkpoint's weight files hold, known from their headers alone. */
+export interface Checkpoint {
+  readonly source: CheckpointSource
+  readonly files: readonly { path: string; sizeBytes: number }[]
+  /** In the order of the files, within one by position. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>
+  /** Bytes of all tensors. */
+  readonly weightBytes: number
+}
+
+export interface OpenOptions {
+  signal?: AbortSignal
+  /** Told before each file is asked for. */
+  onFile?: (path: string) => void
+  sleep?: Sleep
+  stallMs?: number
+}
+
+export const SINGLE_FILE = 'model.safetensors'
+export const INDEX_FILE = 'model.safetensors.index.json'
+const PICKLED_FILES = ['pytorch_model.bin', 'pytorch_model.bin.index.json']
+
+/**
+ * Read in one request, in the hope that the whole header is in it: the headers of 7B shards take about 40 kB,
+ * those of unsharded 0.5B models about 90 kB.
+ */
+const FIRST_READ_BYTES = 128 * 1024
+
+/** Shards asked for at once. */
+const CONCURRENT_SHARDS = 4
+
+/**
+ * Finds a checkpoint's safetensors files and reads their headers; no weight is read. A single
+ * `model.safetensors` goes before a sharded set, as in the reference library.
+ *
+ * Throws: CheckpointError when there are none or they are malformed; NetworkError, AbortError.
+ */
+export async function openCheckpoint(
+  source: CheckpointSource,
+  options: OpenOptions = {},
+): Promise<Checkpoint> {
+  const { signal, onFile } = options
+  throwIfAborted(signal)
+  onFile?.(SINGLE_FILE)
+  const sizeBytes = await source.sizeOf(SINGLE_FILE, signal)
+  if (sizeBytes !== undefined) {
+    const header = await readHeader(source, SINGLE_FILE, sizeBytes, options)
+    return assemble(source, [{ path: SINGLE_FILE, sizeBytes, header }])
+  }
+
+  onFile?.(INDEX_FILE)
+  const text = await source.readText(INDEX_FILE, { signal })
+  if (text === undefined) throw await noWeights(source, signal)
+  const index = parseShardIndex(text, `${source.name}: ${INDEX_FILE}`)
+
+  const shards = await openShards(source, index.shards, options)
+  const checkpoint = assemble(source, shards)
+  checkIndexAgainstHeaders(index.weightMap, checkpoint)
+  return checkpoint
+}
+
+interface Shard {
+  path: string
+  sizeBytes: number
+  header: SafetensorsHeader
+}
+
+async function openShards(
+  source: CheckpointSource,
+  paths: readonly string[],
+  options: OpenOptions,
+): Promise<Shard[]> {
+  // The first failure stops the requests of the other shards.
+  const failure = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, failure.signal]) : failure.signal
+  const shards: Shard[] = new Array(paths.length)
+  const queue = paths.entries()
+  const openNext = async (): Promise<void> => {
+    for (const [i, path] of queue) {
+      throwIfAborted(signal)
+      options.onFile?.(path)
+      const sizeBytes = await source.sizeOf(path, signal)
+      if (sizeBytes === undefined) {
+        throw new CheckpointError(
+          `${source.name}: expected ${path}, which ${INDEX_FILE} names, the file is missing; ` +
+            'the checkpoint is incomplete, download or upload it whole',
+        )
+      }
+      shards[i] = {
+        path,
+        sizeBytes,
+        header: await readHeader(source, path, sizeBytes, { ...options, signal }),
+      }
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: CONCURRENT_SHARDS }, openNext))
+  } catch (error) {
+    failure.abort()
+    throw error
+  }
+  return shards
+}
+
+async function readHeader(
+  source: CheckpointSource,
+  path: string,
+  fileSize: number,
+  options: OpenOptions,
+): Promise<SafetensorsHeader> {
+  const where = `${source.name}: ${path}`
+  const first = await readRange(source, path, 0, Math.min(fileSize, FIRST_READ_BYTES), options)
+  const dataStart = dataStartOf(first, fileSize, where)
+  let bytes = first
+  if (dataStart > first.byteLength) {
+    bytes = new Uint8Array(dataStart)
+    bytes.set(first)
+    bytes.set(await readRange(source, path, first.byteLength, dataStart, options), first.byteLength)
+  }
+  const header = parseSafetensorsHeader(bytes, fileSize, where)
+  // Errors name the checkpoint too; an entry names its file alone.
+  return { ...header, tensors: header.tensors.map((tensor) => ({ ...tensor, file: path })) }
+}
+
+async function readRange(
+  source: CheckpointSource,
+  path: string,
+  start: number,
+  end: number,
+  { signal, sleep, stallMs }: OpenOptions,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start)
+  let at = 0
+  for await (const chunk of streamRange(source, path, { start, end, signal, sleep, stallMs })) {
+    bytes.set(chunk, at)
+    at += chunk.byteLength
+  }
+  return bytes
+}
+
+/**
+ * The shards and the tensor-to-shard map of `model.safetensors.index.json`.
+ *
+ * Throws: CheckpointError when it is malformed or names a file outside the checkpoint's folder.
+ */
+export function parseShardIndex(
+  text: string,
+  where: string,
+): { shards: string[]; weightMap: ReadonlyMap<string, string> } {
+  const index = parseStrictJson(text, where)
+  if (!isJsonObject(index) || !isJsonObject(index.weight_map)) {
+    throw new CheckpointError(
+      `${where}: expected an object with weight_map, got ${describeJson(index)}; download the file again`,
+    )
+  }
+  const { metadata } = index
+  if (metadata !== undefined && metadata !== null) {
+    const size = isJsonObject(metadata) ? (metadata.total_size ?? 0) : undefined
+    if (typeof size !== 'number' || !(size >= 0)) {
+      throw new CheckpointError(
+        `${where}: expected metadata.total_size to be a number of bytes, got ${describeJson(metadata)}; ` +
+          'download the file again',
+      )
+    }
+  }
+  const weightMap = new Map<string, string>()
+  for (const [name, file] of Object.entries(index.weight_map)) {
+    if (typeof file !== 'string') {
+      throw new CheckpointError(
+        `${where}: expected a file name for ${name}, got ${describeJson(file)}; download the file again`,
+      )
+    }
+    weightMap.set(name, checkPath(file, where))
+  }
+  if (weightMap.size === 0) {
+    throw new CheckpointError(
+      `${where}: expected tensors in weight_map, got none; the checkpoint is incomplete`,
+    )
+  }
+  const shards = [...new Set(weightMap.values())].sort()
+  const stranger = shards.find((file) => !file.endsWith('.safetensors'))
+  if (stranger !== undefined) {
+    throw new CheckpointError(
+      `${where}: expected shards named *.safetensors, got ${JSON.stringify(stranger)}; ` +
+        'save the checkpoint with safe serialization',
+    )
+  }
+  return { shards, weightMap }
+}
+
+function assemble(source: CheckpointSource, shards: readonly Shard[]): Checkpoint {
+  const tensors = new Map<string, TensorEntry>()
+  let weightBytes = 0
+  for (const { header } of shards) {
+    for (const tensor of header.tensors) {
+      const earlier = tensors.get(tensor.name)
+      if (earlier) {
+        throw new CheckpointError(
+          `${source.name}: expected ${tensor.name} in one file, got it in ${earlier.file} and ${tensor.file}; ` +
+            'the shards belong to different checkpoints, download them again',
+        )
+      }
+      tensors.set(tensor.name, tensor)
+      weightBytes += tensor.end - tensor.start
+    }
+  }
+  return { source, files: shards.map(({ path, sizeBytes }) => ({ path, sizeBytes })), tensors, weightBytes }
+}
+
+function checkIndexAgainstHeaders(weightMap: ReadonlyMap<string, string>, checkpoint: Checkpoint): void {
+  const wrong: string[] = []
+  for (const [name, file] of weightMap) {
+    const found = checkpoint.tensors.get(name)?.file
+    if (found !== file) wrong.push(`${name} in ${file} (${found ? `it is in ${found}` : 'it is nowhere'})`)
+  }
+  if (wrong.length === 0) return
+  const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : ''
+  throw new CheckpointError(
+    `${checkpoint.source.name}: ${INDEX_FILE}: expected what it names to be in the shards, got ` +
+      `${wrong.slice(0, 3).join(', ')}${more}; index and shards belong to different checkpoints, download them again`,
+  )
+}
+
+async function noWeights(
+  source: CheckpointSource,
+  signal: AbortSignal | undefined,
+): Promise<CheckpointError | NetworkError> {
+  for (const path of PICKLED_FILES) {
+    if ((await source.sizeOf(path, signal)) === undefined) continue
+    return new CheckpointError(
+      `${source.name}: expected ${SINGLE_FILE} or ${INDEX_FILE}, got ${path}; pickled weights are not read by ` +
+        'this loader yet. Repositories that hold safetensors have these names in their file list: look for one of ' +
+        "the same model (the llava-hf organisation has LLaVA's), or convert this one with save_pretrained",
+    )
+  }
+  return new CheckpointError(
+    `${source.name}: expected ${SINGLE_FILE} or ${INDEX_FILE}, got neither; ` +
+      "check the model's name and revision, and that this is a whole checkpoint and not an adapter",
+  )
+}

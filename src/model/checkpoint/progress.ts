@@ -1,0 +1,88 @@
+/** How far a load is. All files and bytes are those that are fetched: files nobody wants are not counted. */
+export interface StreamProgress {
+  file: string
+  /** From 0. */
+  fileIndex: number
+  fileCount: number
+  fileDoneBytes: number
+  fileTotalBytes: number
+  doneBytes: number
+  totalBytes: number
+  /** Smoothed. 0 until it is known. */
+  bytesPerSecond: number
+  /** Infinity until the speed is known. */
+  secondsLeft: number
+}
+
+/** At most ten reports a second. */
+const REPORT_EVERY_MS = 100
+
+/** The speed shown follows a change within about this time. */
+const SMOOTHING_MS = 3000
+
+/** Turns bytes as they come into reports that are few enough to show. */
+export class ProgressMeter {
+  readonly #onProgress: (progress: StreamProgress) => void
+  readonly #now: () => number
+  readonly #files: readonly { path: string; bytes: number }[]
+  readonly #totalBytes: number
+  #fileIndex = 0
+  #fileDoneBytes = 0
+  #doneBytes = 0
+  #bytesPerMs = 0
+  /** Smoothing weight of all samples so far: below 1 at first, so that early speeds are not drawn towards 0. */
+  #sampleWeight = 0
+  #reportedAt: number | undefined
+  #reportedBytes = 0
+
+  constructor(
+    files: readonly { path: string; bytes: number }[],
+    onProgress: (progress: StreamProgress) => void,
+    now: () => number,
+  ) {
+    this.#files = files
+    this.#totalBytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    this.#onProgress = onProgress
+    this.#now = now
+  }
+
+  startFile(index: number): void {
+    this.#fileIndex = index
+    this.#fileDoneBytes = 0
+    this.#report(this.#reportedAt === undefined)
+  }
+
+  add(bytes: number): void {
+    this.#fileDoneBytes += bytes
+    this.#doneBytes += bytes
+    this.#report(this.#doneBytes === this.#totalBytes)
+  }
+
+  #report(isDue: boolean): void {
+    const now = this.#now()
+    const elapsedMs = now - (this.#reportedAt ?? now)
+    if (!isDue && elapsedMs < REPORT_EVERY_MS) return
+    if (elapsedMs > 0) {
+      const keep = Math.exp(-elapsedMs / SMOOTHING_MS)
+      const speed = (this.#doneBytes - this.#reportedBytes) / elapsedMs
+      this.#bytesPerMs = keep * this.#bytesPerMs + (1 - keep) * speed
+      this.#sampleWeight = keep * this.#sampleWeight + (1 - keep)
+      this.#reportedBytes = this.#doneBytes
+    }
+    this.#reportedAt = now
+    const bytesPerSecond = this.#sampleWeight > 0 ? (1000 * this.#bytesPerMs) / this.#sampleWeight : 0
+    const leftBytes = this.#totalBytes - this.#doneBytes
+    const file = this.#files[this.#fileIndex]!
+    this.#onProgress({
+      file: file.path,
+      fileIndex: this.#fileIndex,
+      fileCount: this.#files.length,
+      fileDoneBytes: this.#fileDoneBytes,
+      fileTotalBytes: file.bytes,
+      doneBytes: this.#doneBytes,
+      totalBytes: this.#totalBytes,
+      bytesPerSecond,
+      secondsLeft: leftBytes === 0 ? 0 : bytesPerSecond > 0 ? leftBytes / bytesPerSecond : Infinity,
+    })
+  }
+}
