@@ -1,0 +1,104 @@
+import { ConfigError } from './errors'
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonObject = { [key: string]: Json }
+
+/**
+ * Typed reading of a config file's fields.
+ *
+ * A field that is absent takes its value from `defaults`, the table of the class that wrote the file (Hugging Face drops
+ * fields equal to their class default); one that is in neither is an error, never a guess.
+ */
+export class ConfigReader {
+  constructor(
+    private readonly json: JsonObject,
+    /** Where in which file, for messages: `config.json: text_config`. */
+    readonly where: string,
+    private readonly defaults: JsonObject = {},
+  ) {}
+
+  has(name: string): boolean {
+    return this.json[name] !== undefined && this.json[name] !== null
+  }
+
+  /** The value as it stands, null and undefined alike when absent and without default. */
+  raw(name: string): Json | undefined {
+    return this.json[name] ?? this.defaults[name]
+  }
+
+  int(name: string): number {
+    const value = this.raw(name)
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+    return this.fail(name, 'an integer', value)
+  }
+
+  /** A whole number above zero: a size or a count. */
+  size(name: string): number {
+    const value = this.int(name)
+    return value > 0 ? value : this.fail(name, 'a positive integer', value)
+  }
+
+  float(name: string): number {
+    const value = this.raw(name)
+    if (typeof value === 'number') return value
+    return this.fail(name, 'a number', value)
+  }
+
+  bool(name: string): boolean {
+    const value = this.raw(name)
+    if (typeof value === 'boolean') return value
+    return this.fail(name, 'true or false', value)
+  }
+
+  string(name: string): string {
+    const value = this.raw(name)
+    if (typeof value === 'string') return value
+    return this.fail(name, 'a string', value)
+  }
+
+  /** One of a table's keys, mapped to its value. */
+  oneOf<T>(name: string, table: Readonly<Record<string, T>>): T {
+    const value = this.string(name)
+    const found = Object.hasOwn(table, value) ? table[value] : undefined
+    if (found === undefined) return this.fail(name, `one of ${Object.keys(table).join(', ')}`, value)
+    return found
+  }
+
+  optionalObject(name: string): JsonObject | undefined {
+    const value = this.raw(name)
+    if (value === undefined || value === null) return undefined
+    if (typeof value === 'object' && !Array.isArray(value)) return value
+    return this.fail(name, 'an object', value)
+  }
+
+  /** A nested object with defaults of its own. */
+  section(name: string, defaults: JsonObject = {}): ConfigReader {
+    const value = this.optionalObject(name)
+    if (!value) return this.fail(name, 'an object', undefined)
+    return new ConfigReader(value, `${this.where}${this.where.endsWith(':') ? ' ' : '.'}${name}`, defaults)
+  }
+
+  fail(name: string, expected: string, came: Json | undefined): never {
+    const got = came === undefined || came === null ? 'is missing' : `is ${JSON.stringify(came).slice(0, 80)}`
+    throw new ConfigError(
+      `${this.where}${this.where.endsWith(':') ? ' ' : '.'}${name} should be ${expected} but ${got}. ` +
+        'The checkpoint may be damaged or of a kind that is not supported.',
+    )
+  }
+}
+
+/** Parses a config file's text. Throws: ConfigError when it is not a JSON object. */
+export function parseConfigFile(text: string, file: string): JsonObject {
+  let json: Json
+  try {
+    json = JSON.parse(text) as Json
+  } catch (cause) {
+    throw new ConfigError(
+      `${file}: should be JSON but could not be parsed (${(cause as Error).message}). Download it again.`,
+    )
+  }
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    throw new ConfigError(`${file}: should hold a JSON object. Check that the folder is a model checkpoint.`)
+  }
+  return json
+}

@@ -1,0 +1,10 @@
+import type { FamilySlot } from './definition'
+
+const causalLm = () => import('./causal-lm').then((module) => module.causalLm)
+
+/** Checkpoint layouts by the exact `model_type` of config.json. */
+export const families = {
+  llava: () => import('./llava').then((module) => module.llava),
+  llama: causalLm,
+  qwen2: causalLm,
+} satisfies Record<string, () => Promise<FamilySlot>>

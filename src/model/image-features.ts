@@ -1,0 +1,93 @@
+import { createTensor, Encoder, uploadTensor, type Tensor } from '../kernels'
+import { decodeImage } from './image/decode'
+import type { Codecs } from './image/codecs'
+import { preprocess, type PixelValues } from './image/preprocess'
+import type { ImageProcessor } from './image/processor'
+import { AbortError, ConfigError } from './errors'
+import type { PromptImage } from './prompt'
+import type { Vlm } from './vlm'
+
+/** GPU bytes of features kept for pictures of earlier turns and chats. */
+const KEPT_BYTES = 256 * 2 ** 20
+
+/** A picture's rows in the language model's space, computed once for each picture. */
+export class ImageFeatures {
+  /** Least recently used first. */
+  private readonly kept = new Map<string, Tensor>()
+
+  constructor(
+    private readonly vlm: Vlm,
+    private readonly processor: ImageProcessor,
+    private readonly codecs: Codecs,
+  ) {}
+
+  has(key: string): boolean {
+    return this.kept.has(key)
+  }
+
+  /**
+   * Encodes a picture, or finds it.
+   *
+   * Throws: ImageError for files that are no picture.
+   */
+  async encode(key: string, bytes: () => Promise<Uint8Array>, signal: AbortSignal): Promise<PromptImage> {
+    const found = this.kept.get(key)
+    if (found) {
+      this.kept.delete(key)
+      this.kept.set(key, found)
+      return { key, features: found }
+    }
+    const values = await this.pixels(await bytes())
+    if (signal.aborted) throw new AbortError('ask: stopped by the reader.')
+    const { gpu, arena } = this.vlm
+    const enc = new Encoder(gpu, arena, 'encode image')
+    const pixels = this.uploadPixels(values)
+    try {
+      const rows = this.vlm.connect(enc, this.vlm.visionFeatures(enc, pixels))
+      const features = createTensor(gpu, `image ${key}`, rows.shape)
+      enc.copy(rows, features)
+      enc.end()
+      await gpu.finish()
+      this.keep(key, features)
+      return { key, features }
+    } finally {
+      enc.end()
+      gpu.destroyBuffer(pixels.buffer)
+    }
+  }
+
+  /** Decodes and preprocesses as the checkpoint's image processor says. */
+  async pixels(bytes: Uint8Array): Promise<PixelValues> {
+    const values = preprocess(await decodeImage(bytes, this.codecs), this.processor)
+    const side = this.vlm.blueprint.vision!.tower.config.imageSize
+    if (values.width !== side || values.height !== side) {
+      throw new ConfigError(
+        `preprocessor_config.json: makes pictures of ${values.width}x${values.height}, but the tower takes ${side}x${side}. ` +
+          'The checkpoint is inconsistent; choose another.',
+      )
+    }
+    return values
+  }
+
+  /** Shapes: -> [1, 3, H, W]; the caller frees its buffer. */
+  uploadPixels({ pixels, height, width }: PixelValues): Tensor {
+    return uploadTensor(this.vlm.gpu, 'pixel values', [1, 3, height, width], pixels)
+  }
+
+  private keep(key: string, features: Tensor): void {
+    this.kept.set(key, features)
+    let bytes = 0
+    for (const tensor of this.kept.values()) bytes += tensor.buffer.size
+    for (const [oldKey, tensor] of this.kept) {
+      if (bytes <= KEPT_BYTES || this.kept.size === 1) break
+      bytes -= tensor.buffer.size
+      this.kept.delete(oldKey)
+      this.vlm.gpu.destroyBuffer(tensor.buffer)
+    }
+  }
+
+  destroy(): void {
+    for (const tensor of this.kept.values()) this.vlm.gpu.destroyBuffer(tensor.buffer)
+    this.kept.clear()
+  }
+}

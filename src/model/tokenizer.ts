@@ -1,0 +1,118 @@
+import { PreTrainedTokenizer } from '@huggingface/transformers'
+import type { OpenedModel } from './checkpoint-files'
+import { ConfigError, TemplateError } from './errors'
+import type { TemplateMessage } from './template/definition'
+import { findTemplate } from './template'
+
+export interface ChatPrompt {
+  /** The rendered conversation, one placeholder for each picture. */
+  readonly text: string
+  readonly ids: number[]
+}
+
+/** A checkpoint's own tokenizer and chat template, run by transformers.js. */
+export class Tokenizer {
+  private constructor(
+    private readonly inner: PreTrainedTokenizer,
+    /** Jinja source of the checkpoint, undefined when it brings none. */
+    private readonly jinja: string | undefined,
+    private readonly templateName: string | undefined,
+    /** Multimodal templates take a list of pieces a message, text-only ones a string. */
+    private readonly takesPieces: boolean,
+  ) {}
+
+  /**
+   * Throws: ConfigError without a usable tokenizer.json, TemplateError for an unknown template name.
+   */
+  static from(model: OpenedModel, templateName?: string): Tokenizer {
+    const { files, source, jinjaTemplate } = model
+    const json = files['tokenizer.json']
+    if (!json) {
+      throw new ConfigError(
+        `${source.name}: tokenizer.json was not found. Choose a repository that holds one (a fast tokenizer), or add it to the folder.`,
+      )
+    }
+    let inner: PreTrainedTokenizer
+    try {
+      inner = new PreTrainedTokenizer(json, files['tokenizer_config.json'] ?? {})
+    } catch (cause) {
+      throw new ConfigError(`tokenizer.json: could not be understood (${(cause as Error).message}). Download it again.`)
+    }
+    if (templateName !== undefined) findTemplate(templateName)
+    const fromFile = files['chat_template.json']?.['chat_template']
+    const fromTokenizer = files['tokenizer_config.json']?.['chat_template']
+    const jinja = jinjaTemplate ?? firstTemplate(fromFile) ?? firstTemplate(fromTokenizer)
+    return new Tokenizer(inner, jinja, templateName, model.blueprint.vision !== undefined)
+  }
+
+  get eosTokenId(): number | undefined {
+    return (this.inner as { eos_token_id?: number }).eos_token_id
+  }
+
+  get hasChatTemplate(): boolean {
+    return this.templateName !== undefined || this.jinja !== undefined
+  }
+
+  /** Strings beside the end tokens that close a reply under the named template. */
+  get stopStrings(): readonly string[] {
+    return this.templateName === undefined ? [] : findTemplate(this.templateName).stop
+  }
+
+  /**
+   * A conversation as token ids, ready for the next reply.
+   *
+   * Throws: TemplateError when the checkpoint has no template or it cannot render the conversation.
+   */
+  chat(messages: readonly TemplateMessage[]): ChatPrompt {
+    const text = this.render(messages)
+    const bos = (this.inner as { bos_token?: string | null }).bos_token
+    // As transformers does: a template that writes the BOS itself must not get a second one, and text-only chats
+    // never add one.
+    const named = this.templateName !== undefined
+    const addSpecial = bos && text.startsWith(bos) ? false : named || this.takesPieces
+    return { text, ids: this.encode(text, addSpecial) }
+  }
+
+  encode(text: string, addSpecialTokens = true): number[] {
+    return text === '' && !addSpecialTokens ? [] : this.inner.encode(text, { add_special_tokens: addSpecialTokens })
+  }
+
+  /** Text of ids, special tokens left out. */
+  decode(ids: readonly number[]): string {
+    return ids.length === 0 ? '' : this.inner.decode([...ids], { skip_special_tokens: true })
+  }
+
+  private render(messages: readonly TemplateMessage[]): string {
+    if (this.templateName !== undefined) return findTemplate(this.templateName).render(messages)
+    if (this.jinja === undefined) {
+      throw new TemplateError(
+        'chat template: this checkpoint brings none. Name one (vicuna_v1, llama_3, chatml, phi3, plain ...) or send a raw prompt.',
+      )
+    }
+    const shaped = messages.map(({ role, text, images }) => ({
+      role,
+      content: this.takesPieces
+        ? [...Array.from({ length: images }, () => ({ type: 'image' })), { type: 'text', text }]
+        : text,
+    }))
+    try {
+      return this.inner.apply_chat_template(shaped as never, {
+        chat_template: this.jinja,
+        tokenize: false,
+        add_generation_prompt: true,
+      }) as unknown as string
+    } catch (cause) {
+      throw new TemplateError(
+        `chat template: the checkpoint's own template could not render this conversation (${(cause as Error).message}).`,
+      )
+    }
+  }
+}
+
+/** A template, or the one called "default" of a list of named ones. */
+function firstTemplate(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (!Array.isArray(value)) return undefined
+  const named = value as { name?: string; template?: string }[]
+  return (named.find(({ name }) => name === 'default') ?? named[0])?.template
+}
