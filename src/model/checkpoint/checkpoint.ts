@@ -3,7 +3,6 @@ import { streamRange } from './resume'
 import { throwIfAborted, type Sleep } from './retry'
 import {
   dataStartOf,
-  LENGTH_BYTES,
   parseSafetensorsHeader,
   type SafetensorsHeader,
   type TensorEntry,

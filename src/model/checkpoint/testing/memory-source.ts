@@ -9,7 +9,8 @@ export interface MemorySource extends CheckpointSource {
 }
 
 /**
- * A checkpoint source over bytes in memory. `open` may replace the stream of a request, to fail as networks do.
+ * A checkpoint source over bytes in memory. `open` may replace the stream of a request, the first having `count` 1,
+ * to fail as networks do.
  */
 export function memorySource(
   contents: FileContents,
@@ -29,6 +30,7 @@ export function memorySource(
     ]),
   )
   const requests: MemorySource['requests'] = []
+  let count = 0
   return {
     name: 'memory',
     requests,
@@ -40,9 +42,7 @@ export function memorySource(
     stream: async (path: string, { start = 0, end }: ByteRange = {}) => {
       requests.push({ path, start, end })
       const bytes = files.get(checkPath(path, 'memory'))!.subarray(start, end)
-      return (
-        options.open?.(bytes, { path, start, count: requests.length }) ?? chunked(bytes, options.chunkBytes)
-      )
+      return options.open?.(bytes, { path, start, count: ++count }) ?? chunked(bytes, options.chunkBytes)
     },
   }
 }
