@@ -13,6 +13,7 @@ export default defineConfig({
     maxWorkers: 2,
     // tools/test.mjs reports a suite without tests by itself.
     passWithNoTests: true,
+    teardownTimeout: 30_000,
     projects: [
       {
         extends: true,
@@ -33,7 +34,6 @@ export default defineConfig({
           // lavapipe compiles a large shader in seconds, more of them with two forks on two cores.
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          teardownTimeout: 30_000,
         },
       },
     ],

@@ -11,6 +11,7 @@ const steps = [
   ['types of the engine', ['typescript/bin/tsc', '-p', 'tsconfig.engine.json']],
   ['types of the page', ['typescript/bin/tsc', '-p', 'tsconfig.app.json']],
   ['types of tests and tools', ['typescript/bin/tsc', '-p', 'tsconfig.node.json']],
+  ['types of the browser tests', ['typescript/bin/tsc', '-p', 'tsconfig.e2e.json']],
   [
     'svelte-check',
     ['svelte-check/bin/svelte-check', '--tsconfig', './tsconfig.app.json', '--fail-on-warnings'],

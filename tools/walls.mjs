@@ -8,7 +8,7 @@ import { join } from 'node:path'
 const SOURCES = ['src/**/*.{ts,svelte}']
 
 /** Tests look behind every wall. */
-const TESTS = ['**/*.test.ts', '**/testing/**']
+const TESTS = ['**/*.test.ts', '**/*.testing.ts', '**/testing/**']
 
 /** Folders of kernels/ that are no op. */
 const SHARED = ['gpu', 'wgsl', 'testing']
@@ -108,7 +108,11 @@ function zones(root) {
     wall('src/cli', 'src/worker', shell, ['api.ts', 'engine.ts']),
     wall('src/cli', 'src/kernels', shell, ['errors.ts']),
     wall('src/cli', 'src/model', shell, ['errors.ts', 'checkpoint', 'image']),
-    wall('src', 'src/**/testing/**', 'testing/ is for tests: nothing that ships imports it.'),
+    wall(
+      'src',
+      ['src/**/testing/**', 'src/**/*.testing.ts'],
+      'testing/ is for tests: nothing that ships imports it.',
+    ),
     ...ops.map((op) =>
       wall(
         `src/kernels/${op}`,
