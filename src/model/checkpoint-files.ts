@@ -59,7 +59,9 @@ export async function openModel(
   const config = parseConfigFile(configText, 'config.json')
   const type = config['model_type']
   if (typeof type !== 'string') {
-    throw new ConfigError('config.json: model_type should be a string but is missing. Choose a checkpoint whose config names its type.')
+    throw new ConfigError(
+      'config.json: model_type should be a string but is missing. Choose a checkpoint whose config names its type.',
+    )
   }
   const blueprint = await (await lookUp(families, 'model_type', type)).blueprint(config)
 

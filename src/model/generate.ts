@@ -151,10 +151,14 @@ export function embedPrompt(
 ): Tensor {
   const { start, count } = range
   // Positions go up before anything is recorded: an upload takes effect ahead of the whole submit.
-  const inside = prompt.images.filter((image) => image.start < start + count && image.start + image.rows > start)
+  const inside = prompt.images.filter(
+    (image) => image.start < start + count && image.start + image.rows > start,
+  )
   const positions = inside.map(({ start: at, rows }) =>
     // Rows outside this range get a position past its end, which splice leaves alone.
-    enc.constant(Uint32Array.from({ length: rows }, (_, row) => (at + row >= start ? at + row - start : 0xffffffff))),
+    enc.constant(
+      Uint32Array.from({ length: rows }, (_, row) => (at + row >= start ? at + row - start : 0xffffffff)),
+    ),
   )
   const x = vlm.language.embed(enc, tokens, range)
   for (const [i, image] of inside.entries()) splice(enc, x, image.features, positions[i]!)

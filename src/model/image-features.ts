@@ -48,7 +48,7 @@ export class ImageFeatures {
       enc.copy(rows, features)
       enc.end()
       await gpu.finish()
-      this.keep(key, features)
+      this.kept.set(key, features)
       return { key, features }
     } finally {
       enc.end()
@@ -74,14 +74,15 @@ export class ImageFeatures {
     return uploadTensor(this.vlm.gpu, 'pixel values', [1, 3, height, width], pixels)
   }
 
-  private keep(key: string, features: Tensor): void {
-    this.kept.set(key, features)
+  /** Forgets the pictures used longest ago where too many are kept, but none of `needed`. */
+  trim(needed: ReadonlySet<string>): void {
     let bytes = 0
     for (const tensor of this.kept.values()) bytes += tensor.buffer.size
-    for (const [oldKey, tensor] of this.kept) {
-      if (bytes <= KEPT_BYTES || this.kept.size === 1) break
+    for (const [key, tensor] of this.kept) {
+      if (bytes <= KEPT_BYTES) break
+      if (needed.has(key)) continue
       bytes -= tensor.buffer.size
-      this.kept.delete(oldKey)
+      this.kept.delete(key)
       this.vlm.gpu.destroyBuffer(tensor.buffer)
     }
   }

@@ -51,7 +51,9 @@ export async function loadWeights(
         chunkBytes: (entry) => {
           const to = destinations.get(entry)
           if (!to) return undefined
-          return to.weight ? Math.max(1, Math.floor(PIECE_BYTES / to.rowBytes)) * to.rowBytes : entry.end - entry.start
+          return to.weight
+            ? Math.max(1, Math.floor(PIECE_BYTES / to.rowBytes)) * to.rowBytes
+            : entry.end - entry.start
         },
         write: async (entry, byteOffset, bytes) => {
           write(enc, destinations.get(entry)!, byteOffset, bytes)
@@ -83,7 +85,12 @@ function allocate(
   const from = sourceDtype(entry.dtype, entry.name)
   const elementBytes = from === 'f32' ? 4 : 2
   if (spec.kind === 'vector') {
-    return { dtype: from, rowBytes: entry.end - entry.start, weight: undefined, vector: weights.addVector(name, spec.shape) }
+    return {
+      dtype: from,
+      rowBytes: entry.end - entry.start,
+      weight: undefined,
+      vector: weights.addVector(name, spec.shape),
+    }
   }
   const [rows, cols] = matrixShape(spec)
   const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype))

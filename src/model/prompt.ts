@@ -12,7 +12,12 @@ export interface PromptImage {
 /** A prompt ready for the language model: ids with every picture expanded to its rows. */
 export interface Prompt {
   readonly ids: Uint32Array<ArrayBuffer>
-  readonly images: readonly { readonly key: string; readonly features: Tensor; readonly start: number; readonly rows: number }[]
+  readonly images: readonly {
+    readonly key: string
+    readonly features: Tensor
+    readonly start: number
+    readonly rows: number
+  }[]
   readonly imageTokens: number
   /** What stands at each position: the id, or picture and row. Equal keys have equal keys and values so far. */
   readonly keys: readonly (number | string)[]
@@ -23,7 +28,11 @@ export interface Prompt {
  *
  * Throws: TemplateError unless there are as many placeholders as pictures.
  */
-export function buildPrompt(ids: readonly number[], placeholder: number | undefined, images: readonly PromptImage[]): Prompt {
+export function buildPrompt(
+  ids: readonly number[],
+  placeholder: number | undefined,
+  images: readonly PromptImage[],
+): Prompt {
   const expanded: number[] = []
   const keys: (number | string)[] = []
   const placed: Prompt['images'][number][] = []

@@ -23,7 +23,12 @@ export function checkSampling(sampling: Sampling): Sampling {
   demand(temperature >= 0 && temperature < Infinity, 'temperature', 'a number from 0 up', temperature)
   demand(topP >= 0 && topP <= 1, 'top_p', 'between 0 and 1', topP)
   demand(Number.isSafeInteger(topK) && topK >= 0, 'top_k', 'a whole number from 0 up', topK)
-  demand(repetitionPenalty > 0 && repetitionPenalty < Infinity, 'repetition penalty', 'above 0', repetitionPenalty)
+  demand(
+    repetitionPenalty > 0 && repetitionPenalty < Infinity,
+    'repetition penalty',
+    'above 0',
+    repetitionPenalty,
+  )
   demand(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number from 0 up', seed)
   return sampling
 }

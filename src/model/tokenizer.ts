@@ -36,7 +36,9 @@ export class Tokenizer {
     try {
       inner = new PreTrainedTokenizer(json, files['tokenizer_config.json'] ?? {})
     } catch (cause) {
-      throw new ConfigError(`tokenizer.json: could not be understood (${(cause as Error).message}). Download it again.`)
+      throw new ConfigError(
+        `tokenizer.json: could not be understood (${(cause as Error).message}). Download it again.`,
+      )
     }
     if (templateName !== undefined) findTemplate(templateName)
     const fromFile = files['chat_template.json']?.['chat_template']
@@ -74,7 +76,9 @@ export class Tokenizer {
   }
 
   encode(text: string, addSpecialTokens = true): number[] {
-    return text === '' && !addSpecialTokens ? [] : this.inner.encode(text, { add_special_tokens: addSpecialTokens })
+    return text === '' && !addSpecialTokens
+      ? []
+      : this.inner.encode(text, { add_special_tokens: addSpecialTokens })
   }
 
   /** Text of ids, special tokens left out. */

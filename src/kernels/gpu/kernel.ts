@@ -18,7 +18,7 @@ export interface KernelSpec<B extends Record<string, Access>, P extends Record<s
 }
 
 /** Values for `override NAME`, `const NAME = ` and `alias NAME = ` lines of the shader. */
-export type Specialisation = Readonly<Record<string, number | boolean | string>>
+export type Specialisation = Readonly<Record<string, number | boolean | string | undefined>>
 
 export interface Kernel<
   B extends Record<string, Access> = Record<string, Access>,
@@ -50,7 +50,9 @@ export function defineKernel<
   const kernel: Kernel<B, P> = {
     spec,
     as(values = {}) {
-      const names = Object.keys(values).sort()
+      const names = Object.keys(values)
+        .filter((name) => values[name] !== undefined)
+        .sort()
       const key = `${spec.name}[${names.map((name) => `${name}=${values[name]}`).join(',')}]`
       let variant = variants.get(key)
       if (!variant) {
@@ -76,6 +78,7 @@ function specialise(
   const constants: Record<string, number> = {}
   let needsF16 = false
   for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue // as the file says
     if (new RegExp(`^override ${name}\\b`, 'm').test(body)) {
       if (typeof value === 'string')
         throw new Error(`${spec.name}: override ${name} takes a number or boolean, not "${value}"`)

@@ -8,11 +8,11 @@ import type { Shaped } from './numbers'
 Object.assign(globalThis, globals)
 
 // Dawn crashes when the object create() returned is collected; hold it as long as the process lives.
-const instance = create([])
+export const testInstance = create([])
 let opened: Promise<Gpu> | undefined
 
 /** The device all tests of a file share. */
-export const testGpu = (): Promise<Gpu> => (opened ??= openGpu(instance))
+export const testGpu = (): Promise<Gpu> => (opened ??= openGpu(testInstance))
 
 let arena: Arena | undefined
 

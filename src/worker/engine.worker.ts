@@ -1,0 +1,5 @@
+import { expose } from 'comlink'
+import { webCodecLoader } from '../model/image/codecs-web'
+import { Engine } from './engine'
+
+expose(new Engine({ gpu: navigator.gpu, imageCodecs: webCodecLoader }))

@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeCodecLoader } from '../cli/codecs-node'
+import { DiskSource } from '../cli/disk-source'
+import { Encoder, uploadTensor } from '../kernels'
+import { testInstance } from '../kernels/testing/gpu'
+import { forwardAll } from '../model/generate'
+import { GREEDY } from '../model/sampler'
+import { buildPrompt } from '../model/prompt'
+import type { WeightDtype } from './api'
+import { Engine } from './engine'
+import { GoldenCase, type GoldenTurn } from './testing/golden'
+
+/** Absolute, as the reference's README suggests for a float32 engine. */
+const FEATURE_TOLERANCE = { atol: 5e-4, rtol: 0 }
+const LOGIT_TOLERANCE = { atol: 2e-3, rtol: 0 }
+/** Mean absolute difference of pixel values to the reference's image backend. */
+const PIXEL_MEAN_TOLERANCE = 0.005
+
+async function load(golden: GoldenCase, dtype: WeightDtype) {
+  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader })
+  const info = await engine.loadFrom(new DiskSource(golden.checkpoint), { dtype }, () => {})
+  return { engine, info, model: engine.loaded! }
+}
+
+describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f32', (name) => {
+  const golden = new GoldenCase(name)
+  let loaded: Awaited<ReturnType<typeof load>>
+  beforeAll(async () => {
+    loaded = await load(golden, 'f32')
+  })
+  afterAll(() => loaded.engine.unload())
+
+  test.each(golden.facts.tokenizer_probes)('tokenises $text', ({ text, input_ids: ids }) => {
+    expect(loaded.model.tokenizer.encode(text)).toEqual(ids)
+  })
+
+  describe.each(golden.facts.turns)('turn $name', (turn) => {
+    test('renders the prompt and expands it to the recorded ids', () => {
+      const { tokenizer, opened } = loaded.model
+      const chat = tokenizer.chat(
+        golden.messages(turn).map(({ role, text, images }) => ({ role, text, images: images!.length })),
+      )
+      expect(chat.text).toBe(turn.prompt)
+      const { vision } = opened.blueprint
+      const expanded = chat.ids.flatMap((id) =>
+        id === vision!.imageTokenId ? Array<number>(vision!.imageTokens).fill(id) : [id],
+      )
+      expect(expanded).toEqual(turn.input_ids)
+    })
+
+    test.runIf(turn.images.length)('preprocesses pictures to the recorded pixel values', async () => {
+      const want = golden.tensor(turn.tensors['pixel_values']!)
+      const got: number[] = []
+      for (const { path } of picturesOf(turn)) {
+        got.push(...(await loaded.model.images!.pixels(golden.imageBytes(path))).pixels)
+      }
+      expect(got.length).toBe(want.data.length)
+      const mean = got.reduce((sum, value, i) => sum + Math.abs(value - want.data[i]!), 0) / got.length
+      expect(mean).toBeLessThan(PIXEL_MEAN_TOLERANCE)
+    })
+
+    test.runIf(turn.images.length)('computes the recorded features from the recorded pixels', async () => {
+      const { features, connected } = await encodeRecorded(loaded.model, golden, turn)
+      expect(features).toBeClose(golden.tensor(turn.tensors['vision_features']!).data, FEATURE_TOLERANCE)
+      expect(connected).toBeClose(golden.tensor(turn.tensors['projector_output']!).data, FEATURE_TOLERANCE)
+    })
+
+    test('computes the recorded embeddings and logits, prompt and reply', async () => {
+      const { inputsEmbeds, logits, width, vocab } = await teacherForced(loaded.model, golden, turn)
+      const promptRows = turn.input_ids.length
+      const from = turn.rows_from
+      const embeds = golden.tensor(turn.tensors['inputs_embeds']!).data
+      expect(inputsEmbeds.subarray(from * width, promptRows * width)).toBeClose(embeds, FEATURE_TOLERANCE)
+      const wantLogits = golden.tensor(turn.tensors['logits']!).data
+      expect(logits.subarray(from * vocab, promptRows * vocab)).toBeClose(wantLogits, LOGIT_TOLERANCE)
+      if (turn.tensors['decode_logits']) {
+        const want = golden.tensor(turn.tensors['decode_logits']).data
+        expect(logits.subarray((promptRows - 1) * vocab)).toBeClose(want, LOGIT_TOLERANCE)
+      }
+    })
+
+    test('answers with the recorded ids', async () => {
+      const streamed: string[] = []
+      const reply = await loaded.engine.ask(
+        { messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: golden.facts.max_new_tokens },
+        (event) => {
+          if (event.type === 'token') streamed.push(event.text)
+        },
+      )
+      expect(reply.tokenIds).toEqual(turn.generated_ids)
+      expect(reply.promptTokenIds).toEqual(turn.input_ids)
+      expect(reply.imageTokens).toBe(turn.image_token_count)
+      expect(reply.text).toBe(turn.generated_text)
+      expect(streamed.join('')).toBe(turn.generated_text)
+    })
+  })
+
+  test('a follow-up turn reuses the cache and encodes no picture twice, and says the same', async () => {
+    const [first, followUp] = golden.facts.turns as [GoldenTurn, GoldenTurn]
+    const ask = (turn: GoldenTurn, events: string[]) =>
+      loaded.engine.ask(
+        { messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: golden.facts.max_new_tokens },
+        (event) => {
+          if (event.type === 'encoding') events.push(event.cached ? 'cached' : 'encoded')
+        },
+      )
+    await ask(first, [])
+    const events: string[] = []
+    const reply = await ask(followUp, events)
+    expect(events).toEqual(['cached'])
+    expect(reply.reusedTokens).toBeGreaterThan(first.image_token_count)
+    expect(reply.tokenIds).toEqual(followUp.generated_ids)
+  })
+})
+
+describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f16', (name) => {
+  test('keeps logits within the f16 tolerance', async () => {
+    const golden = new GoldenCase(name)
+    const { engine, model } = await load(golden, 'f16')
+    for (const turn of golden.facts.turns) {
+      const { logits, vocab } = await teacherForced(model, golden, turn)
+      const want = golden.tensor(turn.tensors['logits']!).data
+      expect(logits.subarray(turn.rows_from * vocab, turn.input_ids.length * vocab)).toBeClose(want, 'f16')
+    }
+    await engine.unload()
+  })
+})
+
+describe.each(['q8', 'q4'] as const)('%s', (dtype) => {
+  test.each(['llava-clip-llama', 'llava-siglip-qwen2'])('teacher-forced top-1 agreement of %s', async (name) => {
+    const golden = new GoldenCase(name)
+    const { engine, model } = await load(golden, dtype)
+    let agreed = 0
+    let steps = 0
+    for (const turn of golden.facts.turns) {
+      const { logits, vocab } = await teacherForced(model, golden, turn)
+      for (const [step, id] of turn.generated_ids.entries()) {
+        const row = logits.subarray((turn.input_ids.length - 1 + step) * vocab).subarray(0, vocab)
+        agreed += Number(row.indexOf(Math.max(...row)) === id)
+        steps++
+      }
+    }
+    console.log(`${name} ${dtype}: top-1 agreement ${agreed} of ${steps} (${((100 * agreed) / steps).toFixed(1)} %)`)
+    // Random weights have margins far below trained ones', so this only guards against nonsense (chance is 1 in 500).
+    expect(agreed / steps).toBeGreaterThan(dtype === 'q8' ? 0.85 : 0.3)
+    await engine.unload()
+  })
+})
+
+const picturesOf = (turn: GoldenTurn) =>
+  turn.messages.flatMap(({ content }) => content.flatMap(({ path }) => (path === undefined ? [] : { path })))
+
+type Model = Awaited<ReturnType<typeof load>>['model']
+
+/** Tower and connector on the pixel values of the case, so that only they are judged. */
+async function encodeRecorded({ vlm }: Model, golden: GoldenCase, turn: GoldenTurn) {
+  const { shape, data } = golden.tensor(turn.tensors['pixel_values']!)
+  const pixels = uploadTensor(vlm.gpu, 'recorded pixels', shape, data)
+  const enc = new Encoder(vlm.gpu, vlm.arena, 'golden')
+  const features = vlm.visionFeatures(enc, pixels)
+  const connected = vlm.connect(enc, features)
+  const result = { features: await enc.read(features), connected: await enc.read(connected), shape: connected.shape }
+  enc.end()
+  vlm.gpu.destroyBuffer(pixels.buffer)
+  return result
+}
+
+/** Logits of prompt and recorded reply in one pass, from the recorded pixels. */
+async function teacherForced(model: Model, golden: GoldenCase, turn: GoldenTurn) {
+  const { vlm, conversation } = model
+  const { vision, language } = vlm.blueprint
+  const images = []
+  if (turn.images.length) {
+    const { connected } = await encodeRecorded(model, golden, turn)
+    const width = language.config.hiddenSize
+    const each = vision!.imageTokens * width
+    for (let i = 0; i * each < connected.length; i++) {
+      const rows = connected.slice(i * each, (i + 1) * each)
+      images.push({
+        key: `recorded ${turn.name} ${i}`,
+        features: uploadTensor(vlm.gpu, 'recorded features', [vision!.imageTokens, width], rows),
+      })
+    }
+  }
+  // Every run of placeholders is one picture's rows; the prompt builder wants one placeholder a picture.
+  const ids: number[] = []
+  for (let i = 0; i < turn.input_ids.length; i++) {
+    ids.push(turn.input_ids[i]!)
+    if (turn.input_ids[i] === vision!.imageTokenId) i += vision!.imageTokens - 1
+  }
+  const prompt = buildPrompt([...ids, ...turn.generated_ids.slice(0, -1)], vision!.imageTokenId, images)
+  const { inputsEmbeds, logits } = await forwardAll(vlm, conversation, prompt)
+  for (const { features } of images) vlm.gpu.destroyBuffer(features.buffer)
+  return { inputsEmbeds, logits, width: language.config.hiddenSize, vocab: language.config.vocabSize }
+}
+
