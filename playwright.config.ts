@@ -29,7 +29,7 @@ export default defineConfig({
     },
   },
   webServer: {
-    command: `node node_modules/vite/bin/vite.js preview --outDir dist/app --host 127.0.0.1 --port ${port} --strictPort`,
+    command: `node tools/start.mjs --host 127.0.0.1 --port ${port} --strict-port`,
     url: baseURL,
     reuseExistingServer: false,
   },

@@ -58,12 +58,12 @@ function install({ source, install }) {
 }
 
 /**
- * Runs a command as root. apt's progress goes to stderr, where it disturbs no reader of the results.
+ * Runs a command as root; only its complaints are shown.
  * @param {string} command
  * @param {string[]} args
  * @param {import('node:child_process').SpawnSyncOptions} [options]
  */
-function root(command, args, options = { stdio: ['ignore', 2, 2] }) {
+function root(command, args, options = { stdio: ['ignore', 'ignore', 'inherit'] }) {
   const line = ['env', 'DEBIAN_FRONTEND=noninteractive', command, ...args]
   if (!isRoot()) line.unshift('sudo', '-n')
   const [program = '', ...rest] = line

@@ -119,7 +119,7 @@ function driverOf(adapter) {
  */
 function node(args, env = {}) {
   // Mesa complains where XDG_RUNTIME_DIR is unset.
-  const whole = { XDG_RUNTIME_DIR: '/tmp', ...process.env, ...env }
+  const whole = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR || '/tmp', ...env }
   const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: whole })
   return new Promise((done) => {
     child.on('error', () => done(1))
