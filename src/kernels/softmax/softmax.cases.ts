@@ -1,0 +1,14 @@
+/** Sizes straddle the lanes of a workgroup in both widths; the last two fold the grid past 65,535 rows. */
+export const softmaxCases = [
+  { rows: 1, C: 1 },
+  { rows: 3, C: 31 },
+  { rows: 3, C: 33 },
+  { rows: 3, C: 255 },
+  { rows: 3, C: 256 },
+  { rows: 3, C: 257 },
+  { rows: 2, C: 1020 },
+  { rows: 2, C: 1028 },
+  { rows: 5, C: 4099 },
+  { rows: 65_537, C: 3 },
+  { rows: 65_537, C: 4 },
+]
