@@ -87,13 +87,13 @@ export const BUNDLED = {
   downloadBytes: 9_263_152,
   parameters: 4_622_400,
   sees: [
-    'Drawings of up to five flat coloured shapes: which, how many, where, how large',
-    'Photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships and trucks: about 78 of 100 named right',
-    'One handwritten digit at a time: about 95 of 100 read right',
+    'Drawings of one to five coloured shapes: which, how many, where, how large',
+    'Small photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships, trucks: 78 of 100 named right',
+    'One handwritten digit: 95 of 100 read right',
   ],
   misses: [
-    'Anything else. It calls every object one of those ten, and is then wrong',
-    'Detail: it sees 48 × 48 pixels. Of large, busy photos it names about half',
-    'People, text, places, actions, and which of two shapes is further left',
+    'Anything else: every object becomes one of those ten, with confidence',
+    'Detail: it sees 48 × 48 pixels, and names about half of large, busy photos',
+    'People, text, places, actions, or which of two shapes is further left',
   ],
 } as const

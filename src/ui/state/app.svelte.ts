@@ -1,4 +1,4 @@
-import { createContext } from 'svelte'
+import { createContext, untrack } from 'svelte'
 import type { Example } from '../chat/examples'
 import type { Picture } from '../chat/pictures'
 import { nameAndMessage, type Remedy } from '../text/explain'
@@ -45,7 +45,8 @@ export class AppState {
 
   say(text: string) {
     // The same words twice are read twice only if they differ: a no-break space does.
-    this.announcement = this.announcement === text ? `${text}\u00a0` : text
+    const last = untrack(() => this.announcement)
+    this.announcement = last === text ? `${text}\u00a0` : text
   }
 
   async newChat() {

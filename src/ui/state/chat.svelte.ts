@@ -6,9 +6,9 @@ import type { EngineState } from './engine.svelte'
 import type { Settings } from './settings.svelte'
 import { surroundings } from './surroundings'
 
-/** Where an answer stands. `interrupted`: the page was closed before it was complete. */
+/** Where an answer stands. `lost`: the engine went away under it. `interrupted`: the page was closed. */
 export type AnswerPhase =
-  'waiting' | 'encoding' | 'prefill' | 'streaming' | FinishReason | 'failed' | 'interrupted'
+  'waiting' | 'encoding' | 'prefill' | 'streaming' | FinishReason | 'failed' | 'lost' | 'interrupted'
 
 /** Numbers shown under an answer. */
 export interface AnswerStats {
@@ -188,9 +188,15 @@ export class Chat {
       this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
     } catch (error) {
       stream.close()
-      answer.phase = 'failed'
-      answer.problem = explain(error, surroundings())
-      this.#say(`No answer. ${answer.problem.title}`)
+      if (this.#engine.status === 'lost') {
+        // The banner says what to do; the answer only that it ended.
+        answer.phase = 'lost'
+        this.#say('Answer cut short')
+      } else {
+        answer.phase = 'failed'
+        answer.problem = explain(error, surroundings())
+        this.#say(`No answer. ${answer.problem.title}`)
+      }
     } finally {
       answer.activity = ''
       await this.save()

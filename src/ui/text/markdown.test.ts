@@ -14,6 +14,7 @@ describe('markdown of a reply', () => {
     )
     expect(html('- one\n- two')).toContain('<li>one</li>')
     expect(html('| a | b |\n|--|--|\n| 1 | 2 |')).toContain('<td>1</td>')
+    expect(html('# Title')).toBe('<h3>Title</h3>\n')
     expect(html('line one\nline two')).toContain('<br>')
   })
 

@@ -41,6 +41,11 @@ const marked = new Marked({
   breaks: true,
   renderer: {
     html: ({ text }) => escapeHtml(text),
+    // Below the heading that names the speaker.
+    heading({ tokens, depth }) {
+      const level = Math.min(6, depth + 2)
+      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`
+    },
     // Never an <img>: fetching it would tell its host what was said here.
     image: ({ text, href }) =>
       `<span class="withheld">[picture not loaded: ${escapeHtml(text || href)}]</span>`,
@@ -95,6 +100,8 @@ const SANITISER = {
   ],
   ALLOWED_ATTR: ['href', 'title', 'target', 'rel', 'start', 'align', 'class'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
+  // DOMPurify holds every value against that pattern, but for these.
+  ADD_URI_SAFE_ATTR: ['title', 'target', 'rel', 'start', 'align', 'class'],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
 }
