@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ImageError } from '../model/errors'
-import type { AskRequest, ChatMessage, ImageInput, ModelInfo, Reply } from '../worker/api'
+import type { AskRequest, ChatMessage, EngineApi, ImageInput, ModelInfo, Reply } from '../worker/api'
 import { imagePlaces, type AskArgs } from './args'
-import type { LocalEngine } from './engine'
 
 /** One turn as `ask --json` reports it. */
 export type TurnReport = Pick<
@@ -73,7 +72,7 @@ export function conversationAt(
 
 /** Asks every prompt in order. Stops early, with what there is, when a reply was aborted. */
 export async function askAll(
-  engine: Pick<LocalEngine, 'ask'>,
+  engine: Pick<EngineApi, 'ask'>,
   args: AskArgs,
   images: ImageInput[],
   onText: (text: string) => void,

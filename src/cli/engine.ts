@@ -1,30 +1,16 @@
-import type { CheckpointSource } from '../model/checkpoint/source'
-import type { AskRequest, EngineApi, LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
+import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
 import { Engine } from '../worker/engine'
+import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
 import type { ResolvedModel } from './model-source'
 
-/** Intermediate results of a prompt, for comparing with other implementations. */
-export type DebugTensors = Record<string, { shape: number[]; data: Float32Array }>
-
-/** The contract of the page, and what only a caller in the same thread can use. */
-export interface LocalEngine extends EngineApi {
-  loadFrom(
-    source: CheckpointSource,
-    options: LoadOptions,
-    onProgress: (progress: LoadProgress) => void,
-  ): Promise<ModelInfo>
-  planFrom(source: CheckpointSource, options: LoadOptions): Promise<ModelPlan>
-  debugForward(request: Pick<AskRequest, 'messages' | 'raw'>): Promise<DebugTensors>
-}
-
 /** The engine in this process, on the chosen adapter. Throws: UnsupportedDeviceError. */
-export async function createEngine(adapter: AdapterChoice): Promise<LocalEngine> {
-  return new Engine({ gpu: await openNodeGpu(adapter) })
+export async function createEngine(adapter: AdapterChoice): Promise<Engine> {
+  return new Engine({ gpu: await openNodeGpu(adapter), imageCodecs: nodeCodecLoader })
 }
 
 export function loadModel(
-  engine: LocalEngine,
+  engine: Engine,
   model: ResolvedModel,
   options: LoadOptions,
   onProgress: (progress: LoadProgress) => void,
@@ -34,10 +20,6 @@ export function loadModel(
     : engine.load(model.remote, options, onProgress)
 }
 
-export function planModel(
-  engine: LocalEngine,
-  model: ResolvedModel,
-  options: LoadOptions,
-): Promise<ModelPlan> {
+export function planModel(engine: Engine, model: ResolvedModel, options: LoadOptions): Promise<ModelPlan> {
   return 'disk' in model ? engine.planFrom(model.disk, options) : engine.plan(model.remote, options)
 }

@@ -82,6 +82,6 @@ async function build() {
 
 /** @param {string} message @returns {never} */
 function fail(message) {
-  console.error(`Error: trilobite: ${message.replace(/\s*\n\s*/g, ' ')}`)
+  console.error(`Error: trilobite: ${message}`)
   process.exit(1)
 }

@@ -5,9 +5,10 @@ import { writeSafetensors, type TensorData } from '../model/checkpoint/safetenso
 import { AbortError, CheckpointError } from '../model/errors'
 import { UnsupportedDeviceError } from '../kernels/errors'
 import type { DeviceReport, LoadProgress, Reply } from '../worker/api'
+import type { DebugTensors, Engine } from '../worker/engine'
 import { HELP, parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
 import { askAll, conversationAt, readImages, type AskReport } from './ask'
-import { createEngine, loadModel, planModel, type DebugTensors, type LocalEngine } from './engine'
+import { createEngine, loadModel, planModel } from './engine'
 import { errorLine } from './errors'
 import { HostMemoryMeter } from './host-memory'
 import { bundledFolder, packageRoot, resolveModel } from './model-source'
@@ -89,7 +90,7 @@ async function ask(args: AskArgs): Promise<void> {
   await print(json(result))
 }
 
-async function dump(engine: LocalEngine, args: AskArgs, images: Awaited<ReturnType<typeof readImages>>) {
+async function dump(engine: Engine, args: AskArgs, images: Awaited<ReturnType<typeof readImages>>) {
   const tensors = await engine.debugForward(conversationAt(args, images, []))
   const file = args.dump!
   try {
@@ -123,7 +124,7 @@ function throwIfUnfit(report: DeviceReport): void {
 }
 
 /** The first Ctrl+C ends loading or the reply and says what was done so far; the second ends the process. */
-function watchInterrupt(engine: LocalEngine): () => boolean {
+function watchInterrupt(engine: Engine): () => boolean {
   let seen = false
   process.on('SIGINT', () => {
     if (seen) process.exit(INTERRUPTED)
