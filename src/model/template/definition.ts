@@ -18,4 +18,17 @@ export interface ChatTemplate {
 export const IMAGE_PLACEHOLDER = '<image>'
 
 /** A user's words with the placeholders of its pictures in front, each on a line of its own. */
-export const withImages = ({ text, images }: TemplateMessage) => `${`${IMAGE_PLACEHOLDER}\n`.repeat(images)}${text}`
+export const withImages = ({ text, images }: TemplateMessage) =>
+  `${`${IMAGE_PLACEHOLDER}\n`.repeat(images)}${text}`
+
+/** The conversation's own system message, or the template's; and the turns without it. */
+export function splitSystem(
+  messages: readonly TemplateMessage[],
+  fallback: string,
+): { system: string; turns: readonly TemplateMessage[] } {
+  const first = messages[0]
+  return {
+    system: first?.role === 'system' ? first.text : fallback,
+    turns: messages.filter(({ role }) => role !== 'system'),
+  }
+}

@@ -1,0 +1,4 @@
+import { tinyLlavaTurns } from './styles'
+
+/** TinyLLaVA on Gemma: `gemma` there. Source: TinyLLaVA Factory, data/template/gemma_template.py. */
+export const tinyLlavaGemma = tinyLlavaTurns('tinyllava_gemma', '<eos>')
