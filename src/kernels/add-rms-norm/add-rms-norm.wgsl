@@ -1,0 +1,46 @@
+// Residual sum and RMSNorm in one pass:  x += y,  norm = x * rstd * weight,  rstd = 1 / sqrt(mean(x^2) + eps)
+//
+//   x       [rows, C]  f32  update  residual stream
+//   y       [rows, C]  f32  read    what a block adds to it
+//   weight  [C]        f32  read    gain of the next block's norm
+//   norm    [rows, C]  f32  write   input of the next block
+//
+// One workgroup a row: lanes stride over the row's Vecs, store the sum and gather its squares, then a tree reduction.
+// A lane reads back only what it stored itself.
+// Limits: any rows (the grid folds into y), any C (Vec is vec4f where C is a multiple of 4).
+
+struct Params {
+  rows: u32,
+  cols: u32,  // Vecs a row: C / WIDTH
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<Vec>;
+@group(0) @binding(1) var<storage, read> y: array<Vec>;
+@group(0) @binding(2) var<storage, read> weight: array<Vec>;
+@group(0) @binding(3) var<storage, read_write> norm: array<Vec>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+@compute @workgroup_size(WG)
+fn add_rms_norm(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = wid.y * groups.x + wid.x;
+  if (row >= params.rows) { return; }
+  let start = row * params.cols;
+  let lane = lid.x;
+
+  var squares = Vec(0.0);
+  for (var c = lane; c < params.cols; c += WG) {
+    let value = x[start + c] + y[start + c];
+    x[start + c] = value;
+    squares += value * value;
+  }
+  let mean = workgroup_sum(lane, sum_of(squares)) / f32(params.cols * WIDTH);
+  let rstd = inverseSqrt(mean + params.eps);
+  for (var c = lane; c < params.cols; c += WG) {
+    norm[start + c] = x[start + c] * rstd * weight[c];
+  }
+}
