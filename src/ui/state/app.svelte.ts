@@ -89,7 +89,7 @@ export class AppState {
     if (this.engine.status === 'idle' && !(await this.load('bundled'))) return
     if (!this.engine.isReady) return
     try {
-      const response = await fetch(new URL(example.file, document.baseURI))
+      const response = await fetch(example.file)
       if (!response.ok) throw new Error(`example: expected 200, came ${response.status}`)
       const blob = await response.blob()
       await this.draft.add([new File([blob], example.title, { type: blob.type })])

@@ -22,8 +22,11 @@ export class Draft {
     const refused = opened.flatMap((result) =>
       result.status === 'rejected' ? nameAndMessage(result.reason).message : [],
     )
-    const known = new Set(this.pictures.map(({ id }) => id))
-    const added = fresh.filter(({ id }) => !known.has(id) && known.add(id))
+    const all = [...this.pictures, ...fresh]
+    // The same picture twice is one picture.
+    const added = fresh.filter(
+      (one, i) => all.findIndex(({ id }) => id === one.id) === i + this.pictures.length,
+    )
     this.pictures = [...this.pictures, ...added]
     this.notice = refused.join(' ')
     return added.length

@@ -1,0 +1,144 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { AskEvent, AskRequest, Reply } from '../../worker/api'
+import type { Picture } from '../chat/pictures'
+import { Answer, Chat, Question, toMessages, type SavedChat } from './chat.svelte'
+import type { EngineState } from './engine.svelte'
+import { DEFAULTS, soundSettings, type Settings } from './settings.svelte'
+
+const picture = (id: string) =>
+  ({ id, name: `${id}.png`, blob: new Blob([id]), url: `blob:${id}` }) as Picture
+const answered = (text: string) => Object.assign(new Answer(), { text, phase: 'stop' as const })
+const reply = (text: string, finish: Reply['finish'] = 'stop') =>
+  ({
+    text,
+    finish,
+    tokenIds: [1, 2],
+    promptTokens: 9,
+    imageTokens: 0,
+    reusedTokens: 3,
+    prefillMs: 5,
+  }) as Reply
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', { gpu: {}, onLine: true })
+  vi.stubGlobal('isSecureContext', true)
+  vi.stubGlobal('document', { hidden: true })
+  vi.stubGlobal('cancelAnimationFrame', () => {})
+})
+
+function stage(ask: (request: AskRequest, onEvent: (event: AskEvent) => void) => Promise<Reply>) {
+  const engine = { isReady: true, status: 'ready', model: { model: 'tiny' }, ask: vi.fn(ask), abort: vi.fn() }
+  const settings = { data: { ...DEFAULTS }, sampling: () => ({ temperature: 0 }) }
+  const saved: SavedChat[] = []
+  const said: string[] = []
+  const chat = new Chat(
+    engine as unknown as EngineState,
+    settings as unknown as Settings,
+    { load: async () => saved.at(-1), save: async (value) => void saved.push(structuredClone(value)) },
+    (text) => said.push(text),
+  )
+  return { chat, engine, saved, said, settings }
+}
+
+describe('toMessages', () => {
+  test('puts the system prompt first and carries pictures by id', () => {
+    expect(toMessages([new Question('What?', [picture('a')])], ' Be brief. ')).toEqual([
+      { role: 'system', text: 'Be brief.' },
+      { role: 'user', text: 'What?', images: [{ id: 'a', blob: expect.any(Blob) }] },
+    ])
+  })
+
+  test('joins questions around an answer that never came', () => {
+    const entries = [
+      new Question('First', [picture('a')]),
+      answered(''),
+      new Question('Second', [picture('b')]),
+      answered('Yes.'),
+      new Question('Third', []),
+    ]
+    expect(toMessages(entries, '').map(({ role, text, images }) => [role, text, images?.length])).toEqual([
+      ['user', 'First\nSecond', 2],
+      ['assistant', 'Yes.', undefined],
+      ['user', 'Third', 0],
+    ])
+  })
+})
+
+describe('chat', () => {
+  test('streams an answer, announces its start and end, and keeps it', async () => {
+    const seen: string[] = []
+    const { chat, said, saved } = stage(async (_request, onEvent) => {
+      onEvent({ type: 'prefill', promptTokens: 9, reusedTokens: 3, imageTokens: 0 })
+      seen.push((chat.entries[1] as Answer).activity)
+      onEvent({ type: 'token', text: 'Yes', tokenId: 1, index: 0 })
+      seen.push(chat.entries[1]!.text)
+      return reply('Yes.')
+    })
+    await chat.send('  Is it? ', [])
+    expect(seen).toEqual(['Reading 6 tokens', 'Yes'])
+    expect(chat.entries.map(({ role, text }) => [role, text])).toEqual([
+      ['user', 'Is it?'],
+      ['assistant', 'Yes.'],
+    ])
+    expect((chat.entries[1] as Answer).stats).toMatchObject({ tokens: 2, reusedTokens: 3, model: 'tiny' })
+    expect(said).toEqual(['Generating', 'Answer complete'])
+    expect(saved.at(-1)!.entries).toHaveLength(2)
+  })
+
+  test('regenerating and resending drop what followed', async () => {
+    const { chat, engine } = stage(async () => reply('A'))
+    await chat.send('one', [])
+    await chat.send('two', [])
+    await chat.regenerate(chat.entries[1] as Answer)
+    expect(chat.entries).toHaveLength(2)
+    await chat.resend(chat.entries[0] as Question, 'changed')
+    expect(chat.entries.map(({ text }) => text)).toEqual(['changed', 'A'])
+    expect(engine.ask.mock.lastCall![0].messages).toEqual([{ role: 'user', text: 'changed', images: [] }])
+  })
+
+  test('an answer that fails says why; one the engine died under only that it ended', async () => {
+    const { chat, engine } = stage(async () => {
+      throw Object.assign(new Error('too long'), { name: 'ContextOverflowError' })
+    })
+    await chat.send('one', [])
+    expect(chat.entries[1]).toMatchObject({ phase: 'failed', problem: { name: 'ContextOverflowError' } })
+    engine.ask.mockImplementation(async () => {
+      engine.status = 'lost'
+      throw Object.assign(new Error('gone'), { name: 'DeviceLostError' })
+    })
+    await chat.send('two', [])
+    expect(chat.entries[3]).toMatchObject({ phase: 'lost', problem: undefined })
+  })
+
+  test('a saved chat comes back, an unfinished answer as interrupted', async () => {
+    const { chat, saved } = stage(async () => reply('A'))
+    saved.push({
+      version: 1,
+      entries: [
+        { role: 'user', id: 'q', text: 'one', pictures: [] },
+        { role: 'assistant', id: 'a', text: 'Ye', phase: 'streaming', stats: undefined, problem: undefined },
+      ],
+    })
+    await chat.restore()
+    expect(chat.isRestoring).toBe(false)
+    expect(chat.entries[1]).toMatchObject({ id: 'a', text: 'Ye', phase: 'interrupted' })
+  })
+
+  test('nothing is asked without a model or without words', async () => {
+    const { chat, engine } = stage(async () => reply('A'))
+    await chat.send('   ', [picture('a')])
+    engine.isReady = false
+    await chat.send('one', [])
+    expect(engine.ask).not.toHaveBeenCalled()
+    expect(chat.entries).toHaveLength(0)
+  })
+})
+
+describe('settings', () => {
+  test('anything becomes sound', () => {
+    expect(soundSettings(null)).toEqual(DEFAULTS)
+    expect(
+      soundSettings({ temperature: 9, topP: -1, topK: 3.6, seed: NaN, maxNewTokens: '5', systemPrompt: 7 }),
+    ).toEqual({ ...DEFAULTS, temperature: 2, topP: 0.05, topK: 4 })
+  })
+})

@@ -1,0 +1,150 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { DeviceReport, EngineEvent, ModelInfo, Reply } from '../../worker/api'
+import type { EngineClient } from '../../worker/client'
+import { EngineState, type LoadTarget } from './engine.svelte'
+
+const target: LoadTarget = {
+  label: 'tiny',
+  source: { kind: 'url', baseUrl: 'https://x.example/' },
+  options: { dtype: 'auto' },
+}
+const info = { model: 'tiny' } as ModelInfo
+const reply = { text: 'Yes.', finish: 'stop' } as Reply
+const request = { messages: [], sampling: {} as never, maxNewTokens: 1 }
+const named = (name: string) => Object.assign(new Error('why'), { name })
+const never = () => new Promise<never>(() => {})
+
+/** A client whose calls do what a test says; the rest succeed at once. */
+function stage(overrides: Partial<EngineClient> = {}) {
+  const stage = {
+    connections: 0,
+    disposed: 0,
+    crash: (_error: Error) => {},
+    tell: (_event: EngineEvent) => {},
+    client: {
+      probe: async () => ({ ok: true }) as DeviceReport,
+      load: async () => info,
+      ask: async () => reply,
+      ...overrides,
+    } as EngineClient,
+  }
+  const engine = new EngineState((onCrash) => {
+    stage.connections++
+    stage.crash = onCrash
+    return {
+      ...stage.client,
+      watch: async (onEvent) => void (stage.tell = onEvent),
+      abort: async () => {},
+      cancelLoad: stage.client.cancelLoad ?? (async () => {}),
+      dispose: () => void stage.disposed++,
+    }
+  })
+  return { stage, engine }
+}
+
+beforeEach(() => {
+  vi.stubGlobal('navigator', { gpu: {}, onLine: true })
+  vi.stubGlobal('isSecureContext', true)
+})
+
+describe('engine state', () => {
+  test('loads, asks and is ready again', async () => {
+    const { engine } = stage()
+    expect(await engine.load(target)).toBe(true)
+    expect(engine.status).toBe('ready')
+    expect(engine.model).toBe(info)
+    expect(await engine.ask(request, () => {})).toBe(reply)
+    expect(engine.status).toBe('ready')
+  })
+
+  test('an unfit device is never asked to load', async () => {
+    const load = vi.fn()
+    const { engine } = stage({
+      probe: async () =>
+        ({ ok: false, problem: { name: 'SelfTestError', message: 'matmul is off' } }) as DeviceReport,
+      load,
+    })
+    expect(await engine.load(target)).toBe(false)
+    expect(engine.status).toBe('unfit')
+    expect(engine.problem?.name).toBe('SelfTestError')
+    expect(load).not.toHaveBeenCalled()
+  })
+
+  test('a failed load leaves a sentence and lets another follow', async () => {
+    const { engine, stage: s } = stage({
+      load: async () => {
+        throw named('OutOfMemoryError')
+      },
+    })
+    expect(await engine.load(target)).toBe(false)
+    expect([engine.status, engine.problem?.name]).toEqual(['idle', 'OutOfMemoryError'])
+    expect(s.connections).toBe(1)
+  })
+
+  test('a cancelled load leaves no problem behind', async () => {
+    let cancel = () => {}
+    const { engine } = stage({
+      load: () => new Promise((_, reject) => (cancel = () => reject(named('AbortError')))),
+      cancelLoad: async () => cancel(),
+    })
+    const loaded = engine.load(target)
+    await vi.waitFor(() => expect(engine.status).toBe('loading'))
+    await Promise.resolve()
+    await engine.cancelLoad()
+    expect(await loaded).toBe(false)
+    expect([engine.status, engine.problem, engine.isCancelling]).toEqual(['idle', undefined, false])
+  })
+
+  test('a device lost in mid-answer ends the answer even if the worker never does, and reload recovers', async () => {
+    const { engine, stage: s } = stage({ ask: never })
+    await engine.load(target)
+    const asked = engine.ask(request, () => {})
+    s.tell({ type: 'device-lost', reason: 'unknown', message: 'driver reset' })
+    await expect(asked).rejects.toMatchObject({ name: 'DeviceLostError' })
+    expect([engine.status, engine.problem?.name]).toEqual(['lost', 'DeviceLostError'])
+
+    expect(await engine.reload()).toBe(true)
+    expect([engine.status, engine.problem]).toEqual(['ready', undefined])
+    expect([s.connections, s.disposed]).toEqual([2, 1])
+  })
+
+  test('an answer that rejects with the loss counts as the loss', async () => {
+    const { engine } = stage({
+      ask: async () => {
+        throw named('DeviceLostError')
+      },
+    })
+    await engine.load(target)
+    await expect(engine.ask(request, () => {})).rejects.toThrow()
+    expect(engine.status).toBe('lost')
+  })
+
+  test('a crash while loading is told as a crash', async () => {
+    const { engine, stage: s } = stage({ load: never })
+    void engine.load(target)
+    await vi.waitFor(() => expect(engine.status).toBe('loading'))
+    s.crash(named('WorkerCrashError'))
+    expect([engine.status, engine.problem?.name]).toEqual(['lost', 'WorkerCrashError'])
+  })
+
+  test('a failed answer keeps the model', async () => {
+    const { engine } = stage({
+      ask: async () => {
+        throw named('ImageError')
+      },
+    })
+    await engine.load(target)
+    await expect(engine.ask(request, () => {})).rejects.toThrow()
+    expect([engine.status, engine.problem]).toEqual(['ready', undefined])
+  })
+
+  test('an old worker cannot speak for a new one', async () => {
+    const { engine, stage: s } = stage()
+    await engine.load(target)
+    const oldTell = s.tell
+    oldTell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    await engine.reload()
+    oldTell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    expect(engine.status).toBe('ready')
+  })
+})
