@@ -104,13 +104,14 @@ describe('openCheckpoint', () => {
       sharded({ a: shardA }, { [shardA]: new Uint8Array(7) }),
       `memory: ${shardA}: expected`,
     ],
-    ['pickled weights', { 'pytorch_model.bin': 'x' }, 'pickled weights are not read by this loader yet'],
+    ['a pickle that is no archive', { 'pytorch_model.bin': 'x' }, 'zip archive'],
+    ['a pickled index without weight_map', { 'pytorch_model.bin.index.json': '{}' }, 'weight_map'],
     [
-      'pickled shards with index',
-      { 'pytorch_model.bin.index.json': '{}' },
-      'got pytorch_model.bin.index.json',
+      'safetensors in a pickled index',
+      { 'pytorch_model.bin.index.json': JSON.stringify({ weight_map: { a: 'a.safetensors' } }) },
+      'named *.bin',
     ],
-    ['no weights', { 'config.json': '{}' }, 'got neither'],
+    ['no weights', { 'config.json': '{}' }, 'got none of these'],
   ])('refuses %s', async (_, files, message) => {
     const opening = openCheckpoint(memorySource(files))
     await expect(opening).rejects.toThrow(message)

@@ -1,14 +1,10 @@
-import { CheckpointError, NetworkError } from '../errors'
-import { streamRange } from './resume'
+import { CheckpointError } from '../errors'
+import { readRange } from './read-range'
 import { throwIfAborted, type Sleep } from './retry'
-import {
-  dataStartOf,
-  parseSafetensorsHeader,
-  type SafetensorsHeader,
-  type TensorEntry,
-} from './safetensors'
+import { dataStartOf, parseSafetensorsHeader, type TensorEntry } from './safetensors'
 import { checkPath, type CheckpointSource } from './source'
 import { describeJson, isJsonObject, parseStrictJson } from './strict-json'
+import { readTorchFile } from './torch-file'
 
 /** What a checkpoint's weight files hold, known from their headers alone. */
 export interface Checkpoint {
@@ -26,11 +22,19 @@ export interface OpenOptions {
   onFile?: (path: string) => void
   sleep?: Sleep
   stallMs?: number
+  /** Names to look for, the first that exists being taken; `*.index.json` lists shards. Default: `WEIGHT_FILES`. */
+  weightFiles?: readonly string[]
 }
 
-export const SINGLE_FILE = 'model.safetensors'
-export const INDEX_FILE = 'model.safetensors.index.json'
-const PICKLED_FILES = ['pytorch_model.bin', 'pytorch_model.bin.index.json']
+/** In the reference library's order: safetensors go before pickles, a single file before shards. */
+export const WEIGHT_FILES = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const
+
+const isIndex = (path: string) => path.endsWith('.index.json')
 
 /**
  * Read in one request, in the hope that the whole header is in it: the headers of 7B shards take about 40 kB,
@@ -42,8 +46,7 @@ const FIRST_READ_BYTES = 128 * 1024
 const CONCURRENT_SHARDS = 4
 
 /**
- * Finds a checkpoint's safetensors files and reads their headers; no weight is read. A single
- * `model.safetensors` goes before a sharded set, as in the reference library.
+ * Finds a checkpoint's weight files, safetensors or PyTorch's, and reads their headers; no weight is read.
  *
  * Throws: CheckpointError when there are none or they are malformed; NetworkError, AbortError.
  */
@@ -51,34 +54,40 @@ export async function openCheckpoint(
   source: CheckpointSource,
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
-  const { signal, onFile } = options
-  throwIfAborted(signal)
-  onFile?.(SINGLE_FILE)
-  const sizeBytes = await source.sizeOf(SINGLE_FILE, signal)
-  if (sizeBytes !== undefined) {
-    const header = await readHeader(source, SINGLE_FILE, sizeBytes, options)
-    return assemble(source, [{ path: SINGLE_FILE, sizeBytes, header }])
+  const { signal, onFile, weightFiles = WEIGHT_FILES } = options
+  for (const path of weightFiles) {
+    throwIfAborted(signal)
+    onFile?.(path)
+    if (isIndex(path)) {
+      const text = await source.readText(path, { signal })
+      if (text === undefined) continue
+      const suffix = path.replace(/^.*(\.\w+)\.index\.json$/, '$1')
+      const index = parseShardIndex(text, `${source.name}: ${path}`, suffix)
+      const checkpoint = assemble(source, await openShards(source, path, index.shards, options))
+      checkIndexAgainstHeaders(path, index.weightMap, checkpoint)
+      return checkpoint
+    }
+    const sizeBytes = await source.sizeOf(path, signal)
+    if (sizeBytes === undefined) continue
+    return assemble(source, [
+      { path, sizeBytes, tensors: await readHeader(source, path, sizeBytes, options) },
+    ])
   }
-
-  onFile?.(INDEX_FILE)
-  const text = await source.readText(INDEX_FILE, { signal })
-  if (text === undefined) throw await noWeights(source, signal)
-  const index = parseShardIndex(text, `${source.name}: ${INDEX_FILE}`)
-
-  const shards = await openShards(source, index.shards, options)
-  const checkpoint = assemble(source, shards)
-  checkIndexAgainstHeaders(index.weightMap, checkpoint)
-  return checkpoint
+  throw new CheckpointError(
+    `${source.name}: expected weights in ${weightFiles.join(' or ')}, got none of these; ` +
+      "check the model's name and revision, and that this is a whole checkpoint and not an adapter",
+  )
 }
 
 interface Shard {
   path: string
   sizeBytes: number
-  header: SafetensorsHeader
+  tensors: readonly TensorEntry[]
 }
 
 async function openShards(
   source: CheckpointSource,
+  indexFile: string,
   paths: readonly string[],
   options: OpenOptions,
 ): Promise<Shard[]> {
@@ -94,14 +103,14 @@ async function openShards(
       const sizeBytes = await source.sizeOf(path, signal)
       if (sizeBytes === undefined) {
         throw new CheckpointError(
-          `${source.name}: expected ${path}, which ${INDEX_FILE} names, the file is missing; ` +
+          `${source.name}: expected ${path}, which ${indexFile} names, the file is missing; ` +
             'the checkpoint is incomplete, download or upload it whole',
         )
       }
       shards[i] = {
         path,
         sizeBytes,
-        header: await readHeader(source, path, sizeBytes, { ...options, signal }),
+        tensors: await readHeader(source, path, sizeBytes, { ...options, signal }),
       }
     }
   }
@@ -119,7 +128,8 @@ async function readHeader(
   path: string,
   fileSize: number,
   options: OpenOptions,
-): Promise<SafetensorsHeader> {
+): Promise<readonly TensorEntry[]> {
+  if (!path.endsWith('.safetensors')) return readTorchFile(source, path, fileSize, options)
   const where = `${source.name}: ${path}`
   const first = await readRange(source, path, 0, Math.min(fileSize, FIRST_READ_BYTES), options)
   const dataStart = dataStartOf(first, fileSize, where)
@@ -129,35 +139,20 @@ async function readHeader(
     bytes.set(first)
     bytes.set(await readRange(source, path, first.byteLength, dataStart, options), first.byteLength)
   }
-  const header = parseSafetensorsHeader(bytes, fileSize, where)
+  const { tensors } = parseSafetensorsHeader(bytes, fileSize, where)
   // Errors name the checkpoint too; an entry names its file alone.
-  return { ...header, tensors: header.tensors.map((tensor) => ({ ...tensor, file: path })) }
-}
-
-async function readRange(
-  source: CheckpointSource,
-  path: string,
-  start: number,
-  end: number,
-  { signal, sleep, stallMs }: OpenOptions,
-): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - start)
-  let at = 0
-  for await (const chunk of streamRange(source, path, { start, end, signal, sleep, stallMs })) {
-    bytes.set(chunk, at)
-    at += chunk.byteLength
-  }
-  return bytes
+  return tensors.map((tensor) => ({ ...tensor, file: path }))
 }
 
 /**
- * The shards and the tensor-to-shard map of `model.safetensors.index.json`.
+ * The shards and the tensor-to-shard map of a `*.index.json`.
  *
  * Throws: CheckpointError when it is malformed or names a file outside the checkpoint's folder.
  */
 export function parseShardIndex(
   text: string,
   where: string,
+  suffix = '.safetensors',
 ): { shards: string[]; weightMap: ReadonlyMap<string, string> } {
   const index = parseStrictJson(text, where)
   if (!isJsonObject(index) || !isJsonObject(index.weight_map)) {
@@ -190,11 +185,11 @@ export function parseShardIndex(
     )
   }
   const shards = [...new Set(weightMap.values())].sort()
-  const stranger = shards.find((file) => !file.endsWith('.safetensors'))
+  const stranger = shards.find((file) => !file.endsWith(suffix))
   if (stranger !== undefined) {
     throw new CheckpointError(
-      `${where}: expected shards named *.safetensors, got ${JSON.stringify(stranger)}; ` +
-        'save the checkpoint with safe serialization',
+      `${where}: expected shards named *${suffix}, got ${JSON.stringify(stranger)}; ` +
+        'save the checkpoint again with save_pretrained',
     )
   }
   return { shards, weightMap }
@@ -203,8 +198,8 @@ export function parseShardIndex(
 function assemble(source: CheckpointSource, shards: readonly Shard[]): Checkpoint {
   const tensors = new Map<string, TensorEntry>()
   let weightBytes = 0
-  for (const { header } of shards) {
-    for (const tensor of header.tensors) {
+  for (const shard of shards) {
+    for (const tensor of shard.tensors) {
       const earlier = tensors.get(tensor.name)
       if (earlier) {
         throw new CheckpointError(
@@ -219,7 +214,11 @@ function assemble(source: CheckpointSource, shards: readonly Shard[]): Checkpoin
   return { source, files: shards.map(({ path, sizeBytes }) => ({ path, sizeBytes })), tensors, weightBytes }
 }
 
-function checkIndexAgainstHeaders(weightMap: ReadonlyMap<string, string>, checkpoint: Checkpoint): void {
+function checkIndexAgainstHeaders(
+  indexFile: string,
+  weightMap: ReadonlyMap<string, string>,
+  checkpoint: Checkpoint,
+): void {
   const wrong: string[] = []
   for (const [name, file] of weightMap) {
     const found = checkpoint.tensors.get(name)?.file
@@ -228,25 +227,7 @@ function checkIndexAgainstHeaders(weightMap: ReadonlyMap<string, string>, checkp
   if (wrong.length === 0) return
   const more = wrong.length > 3 ? ` and ${wrong.length - 3} more` : ''
   throw new CheckpointError(
-    `${checkpoint.source.name}: ${INDEX_FILE}: expected what it names to be in the shards, got ` +
+    `${checkpoint.source.name}: ${indexFile}: expected what it names to be in the shards, got ` +
       `${wrong.slice(0, 3).join(', ')}${more}; index and shards belong to different checkpoints, download them again`,
-  )
-}
-
-async function noWeights(
-  source: CheckpointSource,
-  signal: AbortSignal | undefined,
-): Promise<CheckpointError | NetworkError> {
-  for (const path of PICKLED_FILES) {
-    if ((await source.sizeOf(path, signal)) === undefined) continue
-    return new CheckpointError(
-      `${source.name}: expected ${SINGLE_FILE} or ${INDEX_FILE}, got ${path}; pickled weights are not read by ` +
-        'this loader yet. Repositories that hold safetensors have these names in their file list: look for one of ' +
-        "the same model (the llava-hf organisation has LLaVA's), or convert this one with save_pretrained",
-    )
-  }
-  return new CheckpointError(
-    `${source.name}: expected ${SINGLE_FILE} or ${INDEX_FILE}, got neither; ` +
-      "check the model's name and revision, and that this is a whole checkpoint and not an adapter",
   )
 }

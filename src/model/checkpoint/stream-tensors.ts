@@ -139,7 +139,8 @@ function joinRuns(wanted: readonly Wanted[], gapBytes: number): Run[] {
   for (const item of [...wanted].sort((a, b) => a.entry.start - b.entry.start)) {
     const { start, end } = item.entry
     const last = runs.at(-1)
-    if (last && start - last.end <= gapBytes) {
+    // Tensors on the same bytes are fetched once each.
+    if (last && start >= last.end && start - last.end <= gapBytes) {
       last.end = end
       last.wanted.push(item)
     } else {
