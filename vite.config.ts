@@ -8,4 +8,6 @@ export default defineConfig({
   // Every browser with WebGPU in a worker has the syntax of this level.
   build: { target: 'es2023' },
   worker: { format: 'es' },
+  // The worker's libraries too are bundled before the first visit; found later, they would reload the page.
+  optimizeDeps: { entries: ['index.html', 'src/worker/engine.worker.ts'] },
 })

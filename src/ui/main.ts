@@ -9,3 +9,6 @@ import './styles/base.css'
 const app = new AppState(connectEngine, indexedDbStore())
 
 mount(App, { target: document.getElementById('app')!, props: { app } })
+
+// For the console and the browser tests: does to the page what a driver reset would.
+Object.assign(globalThis, { trilobite: { loseDevice: () => app.engine.loseDevice() } })

@@ -183,7 +183,7 @@ export class Chat {
       })
       stream.close()
       answer.text = reply.text
-      answer.stats = statsOf(reply, sampling, this.#engine.model?.model ?? '')
+      answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
       answer.phase = reply.finish
       this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
     } catch (error) {

@@ -27,7 +27,13 @@ beforeEach(() => {
 })
 
 function stage(ask: (request: AskRequest, onEvent: (event: AskEvent) => void) => Promise<Reply>) {
-  const engine = { isReady: true, status: 'ready', model: { model: 'tiny' }, ask: vi.fn(ask), abort: vi.fn() }
+  const engine = {
+    isReady: true,
+    status: 'ready',
+    target: { label: 'tiny' },
+    ask: vi.fn(ask),
+    abort: vi.fn(),
+  }
   const settings = { data: { ...DEFAULTS }, sampling: () => ({ temperature: 0 }) }
   const saved: SavedChat[] = []
   const said: string[] = []
