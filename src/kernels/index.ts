@@ -9,11 +9,19 @@ export { Arena, createTensor, uploadTensor } from './gpu/memory'
 export { ACTIVATION_CODE, type Activation } from './activation-kinds'
 export { activation, activationBackward } from './activation/activation'
 export { add, addInto } from './add/add'
-export { attention, attentionFull, type AttentionFullOptions, type AttentionOptions } from './attention/attention'
-export { embedding } from './embedding/embedding'
+export { addLayerNorm } from './add-layer-norm/add-layer-norm'
+export { addRmsNorm } from './add-rms-norm/add-rms-norm'
+export {
+  attention,
+  attentionFull,
+  type AttentionFullOptions,
+  type AttentionOptions,
+} from './attention/attention'
+export { embedding, type EmbeddingRange } from './embedding/embedding'
 export { appendKv, createKvCache, destroyKvCache, type KvCache } from './kv-cache/kv-cache'
 export { layerNorm, layerNormBackward, layerNormWeightBackward } from './layer-norm/layer-norm'
 export { matmul, type MatmulOptions } from './matmul/matmul'
+export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'
 export { packRows, unpackRows, widen } from './pack/pack'
 export { embedPatches, patchify } from './patch-embed/patch-embed'
 export { gatherRows, takeRows } from './rows/rows'
@@ -24,4 +32,10 @@ export { sampleToken } from './sample/sample'
 export { TokenReader } from './sample/token-reader'
 export { softmax, softmaxBackward } from './softmax/softmax'
 export { splice, spliceBackward } from './splice/splice'
-export { swiglu, swigluBackward } from './swiglu/swiglu'
+export {
+  swiglu,
+  swigluBackward,
+  swigluPacked,
+  swigluPackedBackward,
+  type GateActivation,
+} from './swiglu/swiglu'

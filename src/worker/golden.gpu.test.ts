@@ -120,31 +120,39 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f16', (name) =>
     for (const turn of golden.facts.turns) {
       const { logits, vocab } = await teacherForced(model, golden, turn)
       const want = golden.tensor(turn.tensors['logits']!).data
-      expect(logits.subarray(turn.rows_from * vocab, turn.input_ids.length * vocab)).toBeClose(want, 'f16')
+      expect(logits.subarray(turn.rows_from * vocab, turn.input_ids.length * vocab)).toBeClose(
+        want,
+        'f16Model',
+      )
     }
     await engine.unload()
   })
 })
 
 describe.each(['q8', 'q4'] as const)('%s', (dtype) => {
-  test.each(['llava-clip-llama', 'llava-siglip-qwen2'])('teacher-forced top-1 agreement of %s', async (name) => {
-    const golden = new GoldenCase(name)
-    const { engine, model } = await load(golden, dtype)
-    let agreed = 0
-    let steps = 0
-    for (const turn of golden.facts.turns) {
-      const { logits, vocab } = await teacherForced(model, golden, turn)
-      for (const [step, id] of turn.generated_ids.entries()) {
-        const row = logits.subarray((turn.input_ids.length - 1 + step) * vocab).subarray(0, vocab)
-        agreed += Number(row.indexOf(Math.max(...row)) === id)
-        steps++
+  test.each(['llava-clip-llama', 'llava-siglip-qwen2'])(
+    'teacher-forced top-1 agreement of %s',
+    async (name) => {
+      const golden = new GoldenCase(name)
+      const { engine, model } = await load(golden, dtype)
+      let agreed = 0
+      let steps = 0
+      for (const turn of golden.facts.turns) {
+        const { logits, vocab } = await teacherForced(model, golden, turn)
+        for (const [step, id] of turn.generated_ids.entries()) {
+          const row = logits.subarray((turn.input_ids.length - 1 + step) * vocab).subarray(0, vocab)
+          agreed += Number(row.indexOf(Math.max(...row)) === id)
+          steps++
+        }
       }
-    }
-    console.log(`${name} ${dtype}: top-1 agreement ${agreed} of ${steps} (${((100 * agreed) / steps).toFixed(1)} %)`)
-    // Random weights have margins far below trained ones', so this only guards against nonsense (chance is 1 in 500).
-    expect(agreed / steps).toBeGreaterThan(dtype === 'q8' ? 0.85 : 0.3)
-    await engine.unload()
-  })
+      console.log(
+        `${name} ${dtype}: top-1 agreement ${agreed} of ${steps} (${((100 * agreed) / steps).toFixed(1)} %)`,
+      )
+      // Random weights have margins far below trained ones', so this only guards against nonsense (chance is 1 in 500).
+      expect(agreed / steps).toBeGreaterThan(dtype === 'q8' ? 0.85 : 0.3)
+      await engine.unload()
+    },
+  )
 })
 
 const picturesOf = (turn: GoldenTurn) =>
@@ -159,7 +167,11 @@ async function encodeRecorded({ vlm }: Model, golden: GoldenCase, turn: GoldenTu
   const enc = new Encoder(vlm.gpu, vlm.arena, 'golden')
   const features = vlm.visionFeatures(enc, pixels)
   const connected = vlm.connect(enc, features)
-  const result = { features: await enc.read(features), connected: await enc.read(connected), shape: connected.shape }
+  const result = {
+    features: await enc.read(features),
+    connected: await enc.read(connected),
+    shape: connected.shape,
+  }
   enc.end()
   vlm.gpu.destroyBuffer(pixels.buffer)
   return result
@@ -193,4 +205,3 @@ async function teacherForced(model: Model, golden: GoldenCase, turn: GoldenTurn)
   for (const { features } of images) vlm.gpu.destroyBuffer(features.buffer)
   return { inputsEmbeds, logits, width: language.config.hiddenSize, vocab: language.config.vocabSize }
 }
-

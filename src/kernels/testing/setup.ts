@@ -2,6 +2,8 @@ import { expect } from 'vitest'
 import { compare, type Closeness } from './numbers'
 
 declare module 'vitest' {
+  // The parameter must be declared as vitest declares it.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   interface Matchers<T = any> {
     /** Every entry within atol + rtol * max|want|; the default table row is f32. */
     toBeClose(want: ArrayLike<number>, closeness?: Closeness): T
