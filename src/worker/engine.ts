@@ -1,5 +1,4 @@
-import { openGpu, type Gpu } from '../kernels'
-import { selfTest } from '../kernels/self-test'
+import { openGpu, selfTest, SelfTestError, type Gpu } from '../kernels'
 import { ChatModel } from '../model/chat-model'
 import { openModel, type OpenedModel } from '../model/checkpoint-files'
 import { openSource } from '../model/checkpoint/open-source'
@@ -11,7 +10,7 @@ import { planMemory } from '../model/plan'
 import { buildPrompt, type Prompt, type PromptImage } from '../model/prompt'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
-import { SelfTestError, type TrilobiteError } from '../kernels/errors'
+import type { TrilobiteError } from '../kernels/errors'
 import type {
   AskEvent,
   AskRequest,

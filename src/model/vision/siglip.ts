@@ -2,7 +2,7 @@ import { embedPatches, patchify, type Activation, type Encoder, type Tensor } fr
 import { ACTIVATIONS } from '../activations'
 import { createBlocks, encoderBlocksSpecs, runBlocks, type EncoderBlock } from '../layers/encoder-block'
 import { Linear } from '../layers/linear'
-import { matrix, under, vector, type Weights } from '../parameters'
+import { matrix, vector, type Weights } from '../parameters'
 import { defineVisionTower, type VisionTower, type VisionTowerConfig } from './definition'
 
 export interface SiglipConfig extends VisionTowerConfig {

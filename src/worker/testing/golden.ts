@@ -78,4 +78,3 @@ export class GoldenCase {
     return new Uint8Array(readFileSync(join(this.folder, path)))
   }
 }
-
