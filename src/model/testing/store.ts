@@ -1,0 +1,28 @@
+import { Encoder, packRows, type Arena, type Gpu, uploadTensor, type WeightDtype } from '../../kernels'
+import { matrixShape, WeightStore, type ParameterSpecs } from '../parameters'
+
+/** A store filled from host arrays: random tiny models, and towers read on their own. */
+export function storeFrom(
+  gpu: Gpu,
+  arena: Arena,
+  specs: ParameterSpecs,
+  valueOf: (name: string) => Float32Array<ArrayBuffer>,
+  dtype: WeightDtype = 'f32',
+): WeightStore {
+  const store = new WeightStore(gpu)
+  const enc = new Encoder(gpu, arena, 'fill store')
+  for (const [name, spec] of Object.entries(specs)) {
+    const values = valueOf(name)
+    if (spec.kind === 'vector') {
+      gpu.device.queue.writeBuffer(store.addVector(name, spec.shape).buffer, 0, values)
+      continue
+    }
+    const [rows, cols] = matrixShape(spec)
+    const weight = store.addMatrix(name, rows, cols, dtype)
+    const raw = uploadTensor(gpu, `raw ${name}`, [values.length], new Uint32Array(values.buffer))
+    packRows(enc, weight, raw, { rowStart: 0, rows, dtype: 'f32' })
+    enc.end()
+    gpu.destroyBuffer(raw.buffer)
+  }
+  return store
+}
