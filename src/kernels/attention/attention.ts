@@ -1,0 +1,173 @@
+import { ShapeError } from '../errors'
+import type { Encoder } from '../gpu/encoder'
+import type { KvCache } from '../kv-cache/kv-cache'
+import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { repackRows, transposeHeads } from './repack'
+import { dispatchTiles } from './tile'
+
+export interface AttentionOptions {
+  /** Query heads; a multiple of the cache's key/value heads. */
+  readonly heads: number
+  /** Position of query row 0: the cache holds position + T keys by now. */
+  readonly position: number
+  /** Factor on the scores; default 1 / sqrt(headDim). */
+  readonly scale?: number | undefined
+  /** Latest keys a query sees, itself among them; default: all. */
+  readonly slidingWindow?: number | undefined
+}
+
+/**
+ * Causal attention of T new tokens over a cache that already holds their keys and values.
+ *
+ * Shapes: q [T, H*D] -> y [T, H*D].
+ * Throws: ShapeError when heads do not fit the cache or it is too short.
+ */
+export function attention(enc: Encoder, q: Tensor, cache: KvCache, options: AttentionOptions): Tensor {
+  const { heads: H, position } = options
+  const { kvHeads: KV, headDim: D, capacity } = cache
+  const T = rowsOf(q)
+  expectHeads('attention', H, KV)
+  expectShape('attention: q', q, [T, H * D])
+  const S = position + T
+  if (S > capacity) {
+    throw new ShapeError(
+      `attention: ${T} rows at position ${position} exceed the cache of ${capacity} tokens`,
+    )
+  }
+  const window = options.slidingWindow ?? S
+  if (!(window >= 1)) throw new ShapeError(`attention: slidingWindow should be at least 1 but is ${window}`)
+
+  return withPaddedHeads(enc, q, H, D, (padded, D4) => {
+    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
+    dispatchTiles(enc, {
+      dtype: cache.dtype,
+      q: padded,
+      k: cache.k,
+      v: cache.v,
+      y,
+      B: 1,
+      T,
+      S,
+      H,
+      KV,
+      D4,
+      scale: options.scale ?? 1 / Math.sqrt(D),
+      causal: { position, window: Math.min(window, S) },
+      qStart: 0,
+      kRow: capacity / 4,
+      vRow: D4,
+      vStart: 0,
+      vHead: capacity * D4,
+      vBatch: 0,
+    })
+    return y
+  })
+}
+
+export interface AttentionFullOptions {
+  /** Query heads. */
+  readonly heads: number
+  /** Key/value heads; default: as many as query heads. */
+  readonly kvHeads?: number | undefined
+  /** Pictures; each attends to itself alone. */
+  readonly batch: number
+  /** Factor on the scores; default 1 / sqrt(headDim). */
+  readonly scale?: number | undefined
+  /** Keys of each picture that count, from its first on; default: all. */
+  readonly validKeys?: number | undefined
+  /** Where q, k and v are parts of one fused tensor: each part's first column, and the head dim. */
+  readonly columns?: { readonly q: number; readonly k: number; readonly v: number; readonly headDim: number }
+}
+
+/**
+ * Attention without a mask, as in vision towers.
+ *
+ * Shapes: q [B*T, H*D], k and v [B*S, KV*D] -> y [B*T, H*D]; with `columns` rows of any length that hold the heads.
+ * Throws: ShapeError when they do not fit together.
+ */
+export function attentionFull(
+  enc: Encoder,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionFullOptions,
+): Tensor {
+  const { heads: H, batch: B, columns } = options
+  const KV = options.kvHeads ?? H
+  expectHeads('attention', H, KV)
+  const D = columns?.headDim ?? lastDim(q) / H
+  const T = rowsOf(q) / B
+  const S = rowsOf(k) / B
+  const valid = options.validKeys ?? S
+  const { q: qStart = 0, k: kStart = 0, v: vStart = 0 } = columns ?? {}
+  for (const [name, tensor, rows, width, start] of [
+    ['q', q, B * T, H * D, qStart],
+    ['k', k, B * S, KV * D, kStart],
+    ['v', v, B * S, KV * D, vStart],
+  ] as const) {
+    const row = lastDim(tensor)
+    const fits = columns ? start + width <= row : row === width
+    if (!Number.isInteger(D) || !Number.isInteger(rows / B) || rowsOf(tensor) !== rows || !fits) {
+      throw new ShapeError(
+        `attention: ${name} should be [${rows}, ${width}] for ${B} x ${rows / B} rows` +
+          `${columns ? ` from column ${start} on` : ''} but is [${tensor.shape.join(', ')}]`,
+      )
+    }
+  }
+  if (valid < 1 || valid > S) throw new ShapeError(`attention: validKeys should be 1 to ${S} but is ${valid}`)
+
+  return enc.scope(() => {
+    // Vector loads need head dims and columns in fours; other tensors are copied into such a form first.
+    const D4 = Math.ceil(D / 4)
+    const aligned = (tensor: Tensor, start: number) =>
+      D % 4 === 0 && start % 4 === 0 && lastDim(tensor) % 4 === 0
+    const qIn = aligned(q, qStart) ? q : repackRows(enc, q, H, D, D4 * 4, qStart)
+    const vIn = aligned(v, vStart) ? v : repackRows(enc, v, KV, D, D4 * 4, vStart)
+    const keys = transposeHeads(enc, k, B, KV, D, D4 * 4, kStart)
+    const y = enc.temp([B * T, H * D4 * 4], 'f32', 'attention')
+    dispatchTiles(enc, {
+      dtype: 'f32',
+      q: qIn,
+      k: keys,
+      v: vIn,
+      y,
+      B,
+      T,
+      S: valid,
+      H,
+      KV,
+      D4,
+      scale: options.scale ?? 1 / Math.sqrt(D),
+      causal: undefined,
+      qStart: qIn === q ? qStart / 4 : 0,
+      kRow: lastDim(keys) / 4,
+      vRow: lastDim(vIn) / 4,
+      vStart: vIn === v ? vStart / 4 : 0,
+      vHead: D4,
+      vBatch: (S * lastDim(vIn)) / 4,
+    })
+    return D % 4 === 0 ? y : repackRows(enc, y, H, D4 * 4, D)
+  })
+}
+
+function expectHeads(op: string, heads: number, kvHeads: number): void {
+  if (heads % kvHeads) {
+    throw new ShapeError(`${op}: ${heads} query heads should be a multiple of ${kvHeads} key/value heads`)
+  }
+}
+
+/** Runs with q's heads padded to a multiple of 4, and cuts the result back. */
+function withPaddedHeads(
+  enc: Encoder,
+  q: Tensor,
+  heads: number,
+  headDim: number,
+  run: (q: Tensor, D4: number) => Tensor,
+): Tensor {
+  const D4 = Math.ceil(headDim / 4)
+  if (headDim % 4 === 0) return run(q, D4)
+  return enc.scope(() => {
+    const y = run(repackRows(enc, q, heads, headDim, D4 * 4), D4)
+    return repackRows(enc, y, heads, D4 * 4, headDim)
+  })
+}
