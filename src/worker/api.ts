@@ -47,6 +47,8 @@ export interface LoadOptions {
   contextLength?: number
   /** Field name of a chat template (`vicuna_v1`, `chatml` ...) for checkpoints that bring none. */
   template?: string
+  /** The language model an adapter (a connector alone) was trained on. */
+  base?: ModelSource
 }
 
 /** What loading would take, known from config.json and the file listing before any weight is downloaded. */

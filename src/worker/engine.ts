@@ -1,6 +1,7 @@
-import { openGpu, selfTest, SelfTestError, type Gpu } from '../kernels'
+import { openGpu, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
 import { ChatModel } from '../model/chat-model'
-import { openModel, type OpenedModel } from '../model/checkpoint-files'
+import { filesToFetch, openModel, type OpenedModel } from '../model/checkpoint-files'
+import { hubSource } from '../model/checkpoint/hub-source'
 import { openSource } from '../model/checkpoint/open-source'
 import type { CheckpointSource } from '../model/checkpoint/source'
 import { AbortError, ConfigError, ImageError } from '../model/errors'
@@ -8,6 +9,7 @@ import { forwardAll, generate } from '../model/generate'
 import { createCodecs, type CodecLoader } from '../model/image/codecs'
 import { planMemory } from '../model/plan'
 import { buildPrompt, type Prompt, type PromptImage } from '../model/prompt'
+import type { ResolveRepository } from '../model/repositories'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
 import type { TrilobiteError } from '../kernels/errors'
@@ -32,6 +34,16 @@ export interface EngineHost {
   readonly gpu: GPU | undefined
   /** Gives the compiled picture decoders. */
   readonly imageCodecs: CodecLoader
+  /** Capabilities taken away, to try the paths of lesser devices. */
+  readonly restrict?: Partial<Capabilities>
+  /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
+  readonly resolveRepository?: ResolveRepository
+}
+
+/** Where a checkpoint's base model lies and how repositories that it refers to are found. */
+export interface OtherSources {
+  base?: CheckpointSource | undefined
+  resolve?: ResolveRepository | undefined
 }
 
 /** Tensors of one prompt, as golden cases record them. */
@@ -83,16 +95,20 @@ export class Engine implements EngineApi {
   }
 
   plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
-    return this.planFrom(openSource(source), options)
+    return this.planFrom(openSource(source), options, this.othersOf(source, options))
   }
 
-  async planFrom(source: CheckpointSource, options: LoadOptions): Promise<ModelPlan> {
+  async planFrom(
+    source: CheckpointSource,
+    options: LoadOptions,
+    others: OtherSources = {},
+  ): Promise<ModelPlan> {
     const { gpu } = await this.open()
-    return describePlan(await openModel(source), gpu, options)
+    return describePlan(await openModel(source, this.completed(others)), gpu, options)
   }
 
   load(source: ModelSource, options: LoadOptions, onProgress: (p: LoadProgress) => void): Promise<ModelInfo> {
-    return this.loadFrom(openSource(source), options, onProgress)
+    return this.loadFrom(openSource(source), options, onProgress, this.othersOf(source, options))
   }
 
   /** `load` for any byte source, such as a disk folder in Node. */
@@ -100,6 +116,7 @@ export class Engine implements EngineApi {
     source: CheckpointSource,
     options: LoadOptions,
     onProgress: (p: LoadProgress) => void,
+    others: OtherSources = {},
   ): Promise<ModelInfo> {
     this.loading?.abort()
     this.answering?.abort()
@@ -113,6 +130,7 @@ export class Engine implements EngineApi {
       this.dropModel()
       try {
         const opened = await openModel(source, {
+          ...this.completed(others),
           signal,
           onFile: (file) => onProgress({ phase: 'config', file }),
         })
@@ -276,7 +294,8 @@ export class Engine implements EngineApi {
       text: text.value,
       finish,
       tokenIds,
-      promptTokenIds: Array.from(prompt.ids),
+      // Signed: pictures of checkpoints without an <image> token are -200, as their projects have it.
+      promptTokenIds: Array.from(new Int32Array(prompt.ids.buffer)),
       promptTokens: prompt.ids.length,
       imageTokens: prompt.imageTokens,
       reusedTokens,
@@ -319,6 +338,25 @@ export class Engine implements EngineApi {
     return buildPrompt(ids, model.opened.blueprint.vision?.imageTokenId, encoded)
   }
 
+  /** Repositories a model refers to lie where it lies; the token goes along, as both are on one endpoint. */
+  private othersOf(source: ModelSource, { base }: LoadOptions): OtherSources {
+    const hub =
+      source.kind === 'hub'
+        ? {
+            ...(source.endpoint !== undefined && { endpoint: source.endpoint }),
+            ...(source.token !== undefined && { token: source.token }),
+          }
+        : {}
+    return { base: base && openSource(base), resolve: (repo) => hubSource({ repo, ...hub }) }
+  }
+
+  private completed({ base, resolve }: OtherSources): OtherSources {
+    return {
+      base,
+      resolve: this.host.resolveRepository ?? resolve ?? ((repo) => hubSource({ repo })),
+    }
+  }
+
   private requireModel(): ChatModel {
     if (!this.model) throw new ConfigError('ask: no model is loaded. Load one first.')
     return this.model
@@ -340,7 +378,7 @@ export class Engine implements EngineApi {
   }
 
   private async openDevice() {
-    const gpu = await openGpu(this.host.gpu)
+    const gpu = await openGpu(this.host.gpu, this.host.restrict)
     void gpu.lost.then((error) => {
       this.device = undefined
       this.model = undefined
@@ -411,13 +449,14 @@ const emptyReply = (ms: number): Reply => ({
 
 function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions): ModelPlan {
   const plan = planMemory(opened, gpu.caps, options)
-  const { checkpoint, blueprint, source } = opened
+  const { blueprint, source } = opened
+  const files = filesToFetch(opened)
   return {
     model: source.name,
     architecture: blueprint.architecture,
     dtype: plan.dtype,
-    files: checkpoint.files.map(({ path, sizeBytes }) => ({ path, sizeBytes })),
-    downloadBytes: checkpoint.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    files,
+    downloadBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     gpuBytes: plan.gpuBytes,
     fits: plan.fits,
     ...(plan.advice !== undefined && { advice: plan.advice }),

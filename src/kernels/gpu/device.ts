@@ -166,9 +166,11 @@ export class Gpu {
 /**
  * Opens the adapter with the highest limits and every optional feature the kernels know.
  *
+ * `restrict` takes capabilities away, to try the paths of lesser devices on this one.
+ *
  * Throws: UnsupportedDeviceError when there is no WebGPU, no adapter, or a limit below what kernels need.
  */
-export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
+export async function openGpu(gpu: GPU | undefined, restrict: Partial<Capabilities> = {}): Promise<Gpu> {
   if (!gpu) {
     throw new UnsupportedDeviceError(
       'webgpu: this browser offers no WebGPU here. Use a current Chrome, Edge, Safari or Firefox over https or localhost; ' +
@@ -213,6 +215,7 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     offsetAlignment: Math.max(limits.minStorageBufferOffsetAlignment, limits.minUniformBufferOffsetAlignment),
     maxDispatchFlops: isSoftware ? 1e9 : 5e10,
+    ...restrict,
   }
   return new Gpu(device, described, caps)
 }

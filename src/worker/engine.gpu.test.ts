@@ -1,0 +1,355 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { nodeCodecLoader } from '../cli/codecs-node'
+import { DiskSource } from '../cli/disk-source'
+import type { Capabilities } from '../kernels'
+import { testInstance } from '../kernels/testing/gpu'
+import type { CheckpointSource } from '../model/checkpoint/source'
+import type { JsonObject } from '../model/config-reader'
+import type { AskRequest, EngineEvent, LoadProgress, SamplingOptions } from './api'
+import { Engine } from './engine'
+import { GoldenCase } from './testing/golden'
+import { rewritten } from './testing/rewritten'
+
+const golden = new GoldenCase('llava-clip-llama')
+const [describeTurn, , , textTurn] = golden.facts.turns
+const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
+
+const newEngine = (restrict: Partial<Capabilities> = {}) =>
+  new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, restrict })
+
+const load = (
+  engine: Engine,
+  source: CheckpointSource = new DiskSource(golden.checkpoint),
+  contextLength = 512,
+) => engine.loadFrom(source, { dtype: 'f32', contextLength }, () => {})
+
+const request = (sampling: Partial<SamplingOptions> = {}, maxNewTokens = 28): AskRequest => ({
+  messages: golden.messages(describeTurn!),
+  sampling: { ...GREEDY, ...sampling },
+  maxNewTokens,
+})
+
+describe('the engine', () => {
+  const engine = newEngine()
+  beforeAll(async () => {
+    await load(engine)
+  })
+  afterAll(() => engine.unload())
+
+  test('reports a device that passes its self-test', async () => {
+    const report = await engine.probe()
+    expect(report).toMatchObject({ ok: true, isSoftware: true })
+    expect(report.selfTest!.checks.length).toBeGreaterThan(8)
+  })
+
+  test('keeps two tokens in flight and maps nothing but their ids', async () => {
+    const sizes: number[] = []
+    let mapping = 0
+    let most = 0
+    const { mapAsync } = GPUBuffer.prototype
+    const spy = vi.spyOn(GPUBuffer.prototype, 'mapAsync').mockImplementation(function (
+      this: GPUBuffer,
+      mode,
+    ) {
+      sizes.push(this.size)
+      most = Math.max(most, ++mapping)
+      return mapAsync.call(this, mode).finally(() => mapping--)
+    })
+    try {
+      const reply = await engine.ask(request(), () => {})
+      expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+      expect(sizes.length).toBe(reply.tokenIds.length)
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(16)
+      expect(most).toBeGreaterThanOrEqual(2)
+    } finally {
+      spy.mockRestore()
+    }
+  })
+
+  test('allocates nothing more from the second reply on', async () => {
+    await engine.ask(request(), () => {})
+    const before = await engine.gpuMemory()
+    await engine.ask(request(), () => {})
+    expect((await engine.gpuMemory()).allocatedBytes).toBe(before.allocatedBytes)
+  })
+
+  test('draws the same reply from a seed, others from other seeds', async () => {
+    const draw = async (seed: number) =>
+      (await engine.ask(request({ temperature: 1.5, seed }), () => {})).tokenIds
+    const first = await draw(7)
+    expect(await draw(7)).toEqual(first)
+    expect(await draw(8)).not.toEqual(first)
+  })
+
+  test('with top-k 1 is greedy at any temperature', async () => {
+    const reply = await engine.ask(request({ temperature: 2, topK: 1 }), () => {})
+    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+  })
+
+  test('a strong repetition penalty leaves no token twice', async () => {
+    const { tokenIds } = await engine.ask(request({ repetitionPenalty: 1e6 }), () => {})
+    expect(new Set(tokenIds).size).toBe(tokenIds.length)
+    expect(tokenIds).not.toEqual(describeTurn!.generated_ids)
+  })
+
+  test('ends at a stop string, which is not part of the reply', async () => {
+    const whole = describeTurn!.generated_text
+    const stop = whole.slice(20, 24)
+    const streamed: string[] = []
+    const reply = await engine.ask({ ...request(), stop: [stop] }, (event) => {
+      if (event.type === 'token') streamed.push(event.text)
+    })
+    expect(reply.finish).toBe('stop')
+    expect(reply.text).toBe(whole.slice(0, whole.indexOf(stop)))
+    expect(streamed.join('')).toBe(reply.text)
+  })
+
+  test('an abort ends the reply at once with what was said, and the next one is whole', async () => {
+    const reply = await engine.ask(request({}, 400), (event) => {
+      if (event.type === 'token' && event.index === 3) void engine.abort()
+    })
+    expect(reply.finish).toBe('aborted')
+    expect(reply.tokenIds.length).toBeLessThanOrEqual(6)
+    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, reply.tokenIds.length))
+    const next = await engine.ask(request(), () => {})
+    expect(next.tokenIds).toEqual(describeTurn!.generated_ids)
+  })
+
+  test('two asks at once are answered one after the other', async () => {
+    const replies = await Promise.all([engine.ask(request(), () => {}), engine.ask(request(), () => {})])
+    for (const { tokenIds } of replies) expect(tokenIds).toEqual(describeTurn!.generated_ids)
+  })
+
+  test.each([
+    [{ temperature: -1 }, 'temperature'],
+    [{ topP: 1.5 }, 'top_p'],
+    [{ topK: 0.5 }, 'top_k'],
+    [{ repetitionPenalty: 0 }, 'repetition penalty'],
+  ])('refuses %o', async (sampling, named) => {
+    await expect(engine.ask(request(sampling), () => {})).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringContaining(named) as string,
+    })
+  })
+
+  test('refuses a picture that is none and answers the next question', async () => {
+    const blob = new Blob(['just words'])
+    const messages = [{ role: 'user' as const, text: 'What?', images: [{ id: 'words', blob }] }]
+    await expect(engine.ask({ ...request(), messages }, () => {})).rejects.toMatchObject({
+      name: 'ImageError',
+    })
+    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+  })
+
+  test('takes a raw prompt verbatim, each <image> in it the next picture', async () => {
+    const images = golden.messages(describeTurn!).flatMap((message) => message.images!)
+    const raw = { prompt: describeTurn!.prompt, images }
+    const reply = await engine.ask({ ...request(), messages: [], raw }, () => {})
+    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+    const missing = { prompt: describeTurn!.prompt, images: [] }
+    await expect(engine.ask({ ...request(), messages: [], raw: missing }, () => {})).rejects.toMatchObject({
+      name: 'TemplateError',
+    })
+  })
+})
+
+describe('context', () => {
+  test('a reply that fills it ends so; a prompt that exceeds it is refused, and a shorter one is answered', async () => {
+    const engine = newEngine()
+    await load(engine, undefined, 80)
+    const full = await engine.ask(request({}, 100), () => {})
+    expect(full.finish).toBe('context')
+    expect(full.promptTokens + full.tokenIds.length).toBe(80)
+    const long = [{ role: 'user' as const, text: 'word '.repeat(200) }]
+    await expect(engine.ask({ ...request(), messages: long }, () => {})).rejects.toMatchObject({
+      name: 'ContextOverflowError',
+    })
+    const next = await engine.ask(request({}, 10), () => {})
+    expect(next.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, 10))
+    await engine.unload()
+  })
+})
+
+describe('key spellings', () => {
+  const spellings: [string, (key: string) => string][] = [
+    [
+      'files saved since transformers 4.52',
+      (key) =>
+        key
+          .replace(/^language_model\.model\./, 'model.language_model.')
+          .replace(/^language_model\.lm_head/, 'lm_head')
+          .replace(/^vision_tower\.vision_model\./, 'model.vision_tower.')
+          .replace(/^multi_modal_projector/, 'model.multi_modal_projector'),
+    ],
+    [
+      "LLaVA's own",
+      (key) =>
+        key
+          .replace(/^language_model\./, '')
+          .replace(/^vision_tower\./, 'model.vision_tower.vision_tower.')
+          .replace(/^multi_modal_projector\.linear_1/, 'model.mm_projector.0')
+          .replace(/^multi_modal_projector\.linear_2/, 'model.mm_projector.2'),
+    ],
+  ]
+  test.each(spellings)('%s', async (_, rename) => {
+    const engine = newEngine()
+    await load(engine, rewritten(golden, { rename }))
+    const reply = await engine.ask(request(), () => {})
+    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+    await engine.unload()
+  })
+})
+
+describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('the language model of %s alone', (name) => {
+  test('loads as a text-only checkpoint and answers the text-only turn', async () => {
+    const from = new GoldenCase(name)
+    const turn = from.facts.turns.find(({ images }) => images.length === 0)!
+    const textOnly = rewritten(from, {
+      rename: (key) => (key.startsWith('language_model.') ? key.slice('language_model.'.length) : undefined),
+      config: (config) => config['text_config'] as JsonObject,
+    })
+    const engine = newEngine()
+    const info = await load(engine, textOnly)
+    expect(info).toMatchObject({ acceptsImages: false, imageTokens: 0 })
+    const raw = { prompt: turn.prompt, images: [] }
+    const reply = await engine.ask({ ...request(), messages: [], raw }, () => {})
+    expect(reply.tokenIds).toEqual(turn.generated_ids)
+    const pictures = { ...request(), messages: golden.messages(describeTurn!) }
+    await expect(engine.ask(pictures, () => {})).rejects.toMatchObject({ name: 'ImageError' })
+    await engine.unload()
+  })
+})
+
+test('weights split over several bindings answer the same', async () => {
+  // The smallest binding that still holds 64 rows of every matrix; the widest is the patch embedding, padded to 608.
+  const engine = newEngine({ maxBindingBytes: 64 * 608 * 4 })
+  await load(engine)
+  const parts = engine.loaded!.vlm.weights.matrix('language.model.embed_tokens.weight').parts.length
+  expect(parts).toBeGreaterThan(1)
+  expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+  await engine.unload()
+})
+
+test('one path needs neither subgroups nor f16 and answers the same', async () => {
+  const engine = newEngine({ subgroups: undefined, shaderF16: false })
+  await load(engine)
+  expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+  await engine.unload()
+})
+
+describe('a load that fails', () => {
+  test('lists every tensor that is missing, unexpected or mis-shaped, and leaves nothing behind', async () => {
+    const engine = newEngine()
+    await engine.probe()
+    const before = (await engine.gpuMemory()).allocatedBytes
+    const broken = rewritten(golden, {
+      tensors: (tensors) => {
+        tensors.splice(
+          tensors.findIndex(({ name }) => name.endsWith('layers.1.mlp.up_proj.weight')),
+          1,
+        )
+        const norm = tensors.find(({ name }) => name.endsWith('layers.0.input_layernorm.weight'))!
+        norm.shape = [48, 2]
+        tensors.push({
+          name: 'language_model.model.extra.weight',
+          dtype: 'F32',
+          shape: [1],
+          data: new Uint8Array(4),
+        })
+      },
+    })
+    const error = await load(engine, broken).catch((caught: unknown) => caught as Error)
+    expect(error).toMatchObject({ name: 'CheckpointError' })
+    const { message } = error as Error
+    expect(message).toContain('layers.1.mlp.up_proj.weight')
+    expect(message).toContain('extra.weight')
+    expect(message).toMatch(/\[96\].*\[48, 2\]/)
+    expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
+    await load(engine)
+    expect((await engine.ask(request({}, 4), () => {})).tokenIds).toEqual(
+      describeTurn!.generated_ids.slice(0, 4),
+    )
+    await engine.unload()
+    expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
+  })
+
+  test('by cancelling says so, frees its memory, and the next load works', async () => {
+    const engine = newEngine()
+    await engine.probe()
+    const before = (await engine.gpuMemory()).allocatedBytes
+    const phases: LoadProgress['phase'][] = []
+    const loading = engine.loadFrom(new DiskSource(golden.checkpoint), { dtype: 'f32' }, (progress) => {
+      phases.push(progress.phase)
+      if (progress.phase === 'weights') void engine.cancelLoad()
+    })
+    await expect(loading).rejects.toMatchObject({ name: 'AbortError' })
+    expect(phases).not.toContain('ready')
+    expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
+    await load(engine)
+    expect(engine.loaded).toBeDefined()
+    await engine.unload()
+  })
+
+  test.each([
+    [
+      'an unknown model type',
+      (config: JsonObject) => ({ ...config, model_type: 'mystery' }),
+      /mystery.*llava/,
+    ],
+    [
+      'a missing model type',
+      (config: JsonObject) => ({ ...config, model_type: undefined as never }),
+      /model_type/,
+    ],
+    [
+      'an unknown tower',
+      (config: JsonObject) => ({ ...config, vision_config: { model_type: 'eye' } }),
+      /"eye".*clip_vision_model/,
+    ],
+    [
+      'an impossible layer',
+      (config: JsonObject) => ({ ...config, vision_feature_layer: -9 }),
+      /vision_feature_layer.*3 layers/,
+    ],
+  ])('for %s names the field', async (_, config, message) => {
+    const engine = newEngine()
+    await expect(load(engine, rewritten(golden, { config }))).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringMatching(message) as string,
+    })
+  })
+})
+
+describe('a lost device', () => {
+  test('in mid-answer rejects with what to do; loading again answers', async () => {
+    const engine = newEngine()
+    const events: EngineEvent[] = []
+    await engine.watch((event) => events.push(event))
+    await load(engine)
+    const asked = engine.ask(request({}, 400), (event) => {
+      if (event.type === 'token' && event.index === 2) void engine.loseDevice()
+    })
+    await expect(asked).rejects.toMatchObject({ name: 'DeviceLostError' })
+    expect(events.map(({ type }) => type)).toEqual(['device-lost'])
+    await expect(engine.ask(request(), () => {})).rejects.toMatchObject({ name: 'ConfigError' })
+    await load(engine)
+    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+    await engine.unload()
+  })
+
+  test('no WebGPU at all is a report that says what to do', async () => {
+    const engine = new Engine({ gpu: undefined, imageCodecs: nodeCodecLoader })
+    const report = await engine.probe()
+    expect(report.ok).toBe(false)
+    expect(report.problem).toMatchObject({ name: 'UnsupportedDeviceError' })
+    await expect(load(engine)).rejects.toMatchObject({ name: 'UnsupportedDeviceError' })
+  })
+})
+
+test('text-only turns of a vision-language model need no picture', async () => {
+  const engine = newEngine()
+  await load(engine)
+  const reply = await engine.ask({ ...request(), messages: golden.messages(textTurn!) }, () => {})
+  expect(reply.tokenIds).toEqual(textTurn!.generated_ids)
+  await engine.unload()
+})
