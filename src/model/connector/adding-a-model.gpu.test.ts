@@ -9,13 +9,14 @@ import { openModel } from '../checkpoint-files'
 import { writeSafetensors } from '../checkpoint/safetensors-writer'
 import { memorySource } from '../checkpoint/testing/memory-source'
 import type { JsonObject } from '../config-reader'
-import { blueprintSpecs } from '../family/definition'
+import { blueprintSpecs, type FamilySlot } from '../family/definition'
 import { llava } from '../family/llava'
 import { loadWeights } from '../load-weights'
 import { Vlm } from '../vlm'
 import type { ConnectorSlot } from './definition'
 import { connectors } from './index'
 
+const family: FamilySlot = llava
 const registry = connectors as Record<string, () => Promise<ConnectorSlot>>
 const golden = new URL('../../../e2e/golden/llava-clip-llama/checkpoint/config.json', import.meta.url)
 const config = {
@@ -34,7 +35,7 @@ const PREFIX = {
 
 /** Random values for every parameter, under the checkpoint's keys. */
 async function randomCheckpoint() {
-  const specs = blueprintSpecs(await llava.blueprint(config))
+  const specs = blueprintSpecs(await family.blueprint(config))
   const shapes = Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, shape]))
   return new Map(
     Object.entries(seeded(shapes)).map(([name, values]) => {
@@ -93,5 +94,5 @@ test('a checkpoint without its third layer is refused by the names that are miss
 
 test('an unregistered connector is refused by a list of those known', async () => {
   delete registry['mlp3x_gelu']
-  await expect(llava.blueprint(config)).rejects.toThrow(/"mlp3x_gelu" is not known; known are .*mlp2x_gelu/)
+  await expect(family.blueprint(config)).rejects.toThrow(/"mlp3x_gelu" is not known; known are .*mlp2x_gelu/)
 })
