@@ -15,6 +15,7 @@ export interface AskArgs {
   json: boolean
   template: string | undefined
   repos: string | undefined
+  base: string | undefined
   adapter: AdapterChoice
   dump: string | undefined
 }
@@ -26,6 +27,7 @@ export interface PlanArgs {
   json: boolean
   template: string | undefined
   repos: string | undefined
+  base: string | undefined
   adapter: AdapterChoice
 }
 
@@ -61,7 +63,8 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
   On every command
       --adapter A             auto (default: hardware, else lavapipe, else SwiftShader), default, lavapipe, swiftshader
   Where --model is taken
-      --repos DIR             OWNER/NAME is looked for in DIR/OWNER/NAME before the hub
+      --repos DIR             OWNER/NAME is looked for in DIR/OWNER/NAME before the hub, also where a checkpoint refers to it
+      --base PATH|ID          the language model of an adapter, a checkpoint that holds a connector alone
 
   PATH|ID is a folder, OWNER/NAME[@REVISION] on Hugging Face, the URL of a folder, or "bundled".
   HF_TOKEN and HF_ENDPOINT are honoured. Errors: one line "Name: message" on stderr, exit status 1.`
@@ -80,6 +83,7 @@ const MODEL = {
   dtype: { type: 'string' },
   template: { type: 'string' },
   repos: { type: 'string' },
+  base: { type: 'string' },
 } as const
 const ASK = {
   image: { type: 'string', multiple: true },
@@ -200,7 +204,7 @@ function commonOf(command: string, values: { adapter?: string; json?: boolean })
 
 function modelOf(
   command: string,
-  values: { model?: string; dtype?: string; template?: string; repos?: string },
+  values: { model?: string; dtype?: string; template?: string; repos?: string; base?: string },
 ) {
   if (!values.model)
     throw new UsageError(`${command}: --model is missing: a folder, OWNER/NAME, a URL or "bundled"`)
@@ -209,6 +213,7 @@ function modelOf(
     dtype: oneOf(`${command}: --dtype`, values.dtype ?? 'auto', DTYPES),
     template: values.template,
     repos: values.repos,
+    base: values.base,
   }
 }
 

@@ -1,25 +1,44 @@
 import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
-import { Engine } from '../worker/engine'
+import { Engine, type ResolveRepository } from '../worker/engine'
 import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
-import type { ResolvedModel } from './model-source'
+import { openSource } from '../model/checkpoint/open-source'
+import { resolveRepository, type ResolvedModel, type ResolveOptions } from './model-source'
 
 /** The engine in this process, on the chosen adapter. Throws: UnsupportedDeviceError. */
-export async function createEngine(adapter: AdapterChoice): Promise<Engine> {
-  return new Engine({ gpu: await openNodeGpu(adapter), imageCodecs: nodeCodecLoader })
+export async function createEngine(
+  adapter: AdapterChoice,
+  resolveRepository?: ResolveRepository,
+): Promise<Engine> {
+  return new Engine({
+    gpu: await openNodeGpu(adapter),
+    imageCodecs: nodeCodecLoader,
+    ...(resolveRepository && { resolveRepository }),
+  })
 }
+
+const sourceOf = (model: ResolvedModel) => ('disk' in model ? model.disk : openSource(model.remote))
 
 export function loadModel(
   engine: Engine,
   model: ResolvedModel,
   options: LoadOptions,
   onProgress: (progress: LoadProgress) => void,
+  base?: ResolvedModel,
 ): Promise<ModelInfo> {
-  return 'disk' in model
-    ? engine.loadFrom(model.disk, options, onProgress)
-    : engine.load(model.remote, options, onProgress)
+  return engine.loadFrom(sourceOf(model), options, onProgress, { base: base && sourceOf(base) })
 }
 
-export function planModel(engine: Engine, model: ResolvedModel, options: LoadOptions): Promise<ModelPlan> {
-  return 'disk' in model ? engine.planFrom(model.disk, options) : engine.plan(model.remote, options)
+export function planModel(
+  engine: Engine,
+  model: ResolvedModel,
+  options: LoadOptions,
+  base?: ResolvedModel,
+): Promise<ModelPlan> {
+  return engine.planFrom(sourceOf(model), options, { base: base && sourceOf(base) })
+}
+
+/** Repositories a checkpoint refers to: folders of `--repos` first, then the hub. */
+export function repositoryResolver(options: ResolveOptions): ResolveRepository {
+  return async (repo) => sourceOf(await resolveRepository(repo, options))
 }

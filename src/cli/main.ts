@@ -8,7 +8,7 @@ import type { DeviceReport, LoadProgress, Reply } from '../worker/api'
 import type { DebugTensors, Engine } from '../worker/engine'
 import { HELP, parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
 import { askAll, conversationAt, readImages, type AskReport } from './ask'
-import { createEngine, loadModel, planModel } from './engine'
+import { createEngine, loadModel, planModel, repositoryResolver } from './engine'
 import { errorLine } from './errors'
 import { HostMemoryMeter } from './host-memory'
 import { bundledFolder, packageRoot, resolveModel } from './model-source'
@@ -41,25 +41,24 @@ async function info(args: InfoArgs): Promise<void> {
 }
 
 async function plan(args: PlanArgs): Promise<void> {
-  const model = await findModel(args)
-  const engine = await createEngine(args.adapter)
-  const result = await planModel(engine, model, { dtype: args.dtype, ...templateOf(args) })
+  const { model, base, resolve } = await findModels(args)
+  const engine = await createEngine(args.adapter, resolve)
+  const result = await planModel(engine, model, { dtype: args.dtype, ...templateOf(args) }, base)
   await print(args.json ? json(result) : formatPlan(result))
 }
 
 async function ask(args: AskArgs): Promise<void> {
-  const model = await findModel(args)
+  const { model, base, resolve } = await findModels(args)
   const images = await readImages(args.images)
-  const engine = await createEngine(args.adapter)
+  const engine = await createEngine(args.adapter, resolve)
   const interrupted = watchInterrupt(engine)
   const report = await engine.probe()
   throwIfUnfit(report)
 
   const meter = new HostMemoryMeter()
   const progress = new ProgressLine()
-  const loaded = await loadModel(engine, model, { dtype: args.dtype, ...templateOf(args) }, (p) =>
-    progress.show(p),
-  )
+  const options = { dtype: args.dtype, ...templateOf(args) }
+  const loaded = await loadModel(engine, model, options, (p) => progress.show(p), base)
   progress.clear()
   if (interrupted()) throw new AbortError('ask: stopped while the model was loading')
 
@@ -105,8 +104,14 @@ function f32Tensor([name, { shape, data }]: [string, DebugTensors[string]]): Ten
   return { name, dtype: 'F32', shape, data: bytes }
 }
 
-function findModel(args: { model: string; repos: string | undefined }) {
-  return resolveModel(args.model, { repos: args.repos, bundled: bundledFolder(), env: process.env })
+/** The model, the base it may need, and how repositories that it refers to are found. */
+async function findModels(args: { model: string; repos: string | undefined; base: string | undefined }) {
+  const options = { repos: args.repos, bundled: bundledFolder(), env: process.env }
+  return {
+    model: await resolveModel(args.model, options),
+    base: args.base === undefined ? undefined : await resolveModel(args.base, options),
+    resolve: repositoryResolver(options),
+  }
 }
 
 function templateOf(args: { template: string | undefined }) {

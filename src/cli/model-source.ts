@@ -42,8 +42,18 @@ export async function resolveModel(model: string, options: ResolveOptions): Prom
       `--model: expected a folder, OWNER/NAME[@REVISION], the URL of a folder or "bundled", got "${model}", which is no folder here`,
     )
   }
-  const repo = id[1]!
-  const revision = id[2]
+  return resolveRepository(id[1]!, options, id[2])
+}
+
+/**
+ * OWNER/NAME in `repos`, or else on the hub.
+ * Throws: UsageError when `repos` is no folder.
+ */
+export async function resolveRepository(
+  repo: string,
+  options: ResolveOptions,
+  revision?: string,
+): Promise<ResolvedModel> {
   if (options.repos !== undefined) {
     if (!(await isFolder(options.repos)))
       throw new UsageError(`--repos: expected a folder, got "${options.repos}"`)

@@ -113,7 +113,7 @@ function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
   return Encoder.collect(gpu, arena, record)
 }
 
-function imageProcessor({ files, source }: OpenedModel) {
+function imageProcessor({ files, source, blueprint }: OpenedModel) {
   const json = files['preprocessor_config.json'] ?? files['processor_config.json']
   if (!json) {
     throw new ConfigError(
@@ -122,10 +122,10 @@ function imageProcessor({ files, source }: OpenedModel) {
   }
   const processor = parseImageProcessor(json)
   outputSizeOf(processor)
-  return processor
+  return blueprint.vision?.padToSquare ? { ...processor, padToSquare: true } : processor
 }
 
-/** generation_config.json decides, then config.json, then the tokenizer; as transformers' generate. */
+/** generation_config.json decides, then config.json, then the tokenizer, as transformers' generate; a template adds its own. */
 function endTokenIds({ files, config }: OpenedModel, tokenizer: Tokenizer): ReadonlySet<number> {
   const text = config['text_config']
   const candidates = [
@@ -134,9 +134,12 @@ function endTokenIds({ files, config }: OpenedModel, tokenizer: Tokenizer): Read
     text !== null && typeof text === 'object' && !Array.isArray(text) ? text['eos_token_id'] : undefined,
     tokenizer.eosTokenId,
   ]
+  const stops = tokenizer.stopTokenIds
   for (const value of candidates) {
-    if (typeof value === 'number') return new Set([value])
-    if (Array.isArray(value)) return new Set(value.filter((id): id is number => typeof id === 'number'))
+    if (typeof value === 'number') return new Set([value, ...stops])
+    if (Array.isArray(value)) {
+      return new Set([...value.filter((id): id is number => typeof id === 'number'), ...stops])
+    }
   }
-  return new Set()
+  return new Set(stops)
 }

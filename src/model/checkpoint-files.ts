@@ -1,5 +1,5 @@
 import { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint'
-import { matchTensors } from './checkpoint/match'
+import { TensorMatching } from './checkpoint/match'
 import type { TensorEntry } from './checkpoint/safetensors'
 import type { CheckpointSource } from './checkpoint/source'
 import { parseConfigFile, type JsonObject } from './config-reader'
@@ -7,6 +7,7 @@ import { ConfigError } from './errors'
 import { families } from './family'
 import { blueprintSpecs, tiedParameters, type Blueprint } from './family/definition'
 import type { ParameterSpecs } from './parameters'
+import { Repositories, type ResolveRepository } from './repositories'
 import { lookUp } from './registry'
 
 /** Everything known about a model before the first weight is fetched. */
@@ -15,7 +16,8 @@ export interface OpenedModel {
   readonly config: JsonObject
   readonly blueprint: Blueprint
   readonly specs: ParameterSpecs
-  readonly checkpoint: Checkpoint
+  /** The checkpoint's own weights first, then those of the repositories it refers to. */
+  readonly checkpoints: readonly Checkpoint[]
   /** The tensor of every parameter but the tied ones. */
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** Parameter -> the parameter whose weights it shares. */
@@ -35,6 +37,17 @@ const SMALL_FILES = [
   'chat_template.json',
 ] as const
 export type SmallFile = (typeof SMALL_FILES)[number]
+/** What comes from an adapter's base. */
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json'] as const
+
+export interface OpenModelOptions {
+  signal?: AbortSignal | undefined
+  onFile?: ((file: string) => void) | undefined
+  /** Finds repositories that the config refers to. */
+  resolve?: ResolveRepository | undefined
+  /** The model an adapter was trained on. */
+  base?: CheckpointSource | undefined
+}
 
 /**
  * Reads the configs and the weights' headers, and finds the tensor of every parameter.
@@ -43,9 +56,10 @@ export type SmallFile = (typeof SMALL_FILES)[number]
  */
 export async function openModel(
   source: CheckpointSource,
-  options: { signal?: AbortSignal; onFile?: (file: string) => void } = {},
+  options: OpenModelOptions = {},
 ): Promise<OpenedModel> {
   const { signal, onFile } = options
+  const repositories = new Repositories(source, options)
   const read = async (path: string) => {
     onFile?.(path)
     return source.readText(path, { signal })
@@ -63,25 +77,85 @@ export async function openModel(
       'config.json: model_type should be a string but is missing. Choose a checkpoint whose config names its type.',
     )
   }
-  const blueprint = await (await lookUp(families, 'model_type', type)).blueprint(config)
+  const blueprint = await (
+    await lookUp(families, 'model_type', type)
+  ).blueprint(config, { name: source.name, repositories })
 
   const files = {} as Record<SmallFile, JsonObject | undefined>
   for (const file of SMALL_FILES) {
     const text = await read(file)
     files[file] = text === undefined ? undefined : parseConfigFile(text, file)
   }
+  const { tokenizerRepository } = blueprint
+  if (tokenizerRepository !== undefined && files['tokenizer.json'] === undefined) {
+    for (const file of TOKENIZER_FILES) files[file] ??= await repositories.readJson(tokenizerRepository, file)
+  }
+  const { processorRepository } = blueprint.vision ?? {}
+  if (processorRepository !== undefined) {
+    const file = 'preprocessor_config.json'
+    files[file] = (await repositories.readJson(processorRepository, file)) ?? files[file]
+  }
   const jinjaTemplate = await read('chat_template.jinja')
 
-  const checkpoint = await openCheckpoint(source, { signal, onFile })
   const specs = blueprintSpecs(blueprint)
   const tied = tiedParameters(blueprint)
-  const tensors = matchTensors({
-    expected: Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, shape])),
-    tensors: checkpoint.tensors,
-    rename: (key) => blueprint.rename(key),
-    tied,
-    where: source.name,
-  })
-  const shared = Object.fromEntries(Object.entries(tied).filter(([name]) => !tensors.has(name)))
-  return { source, config, blueprint, specs, checkpoint, tensors, tied: shared, files, jinjaTemplate }
+  const opened = await openWeights(source, blueprint, { specs, tied, repositories, signal, onFile })
+  const shared = Object.fromEntries(Object.entries(tied).filter(([name]) => !opened.tensors.has(name)))
+  return { source, config, blueprint, specs, ...opened, tied: shared, files, jinjaTemplate }
 }
+
+/** Finds every parameter's tensor, in the checkpoint first and then in the repositories it refers to. */
+async function openWeights(
+  source: CheckpointSource,
+  blueprint: Blueprint,
+  options: {
+    specs: ParameterSpecs
+    tied: Readonly<Record<string, string>>
+    repositories: Repositories
+    signal: AbortSignal | undefined
+    onFile: ((file: string) => void) | undefined
+  },
+): Promise<Pick<OpenedModel, 'checkpoints' | 'tensors'>> {
+  const { specs, tied, repositories, signal, onFile } = options
+  const expected = Object.fromEntries(Object.entries(specs).map(([name, { shape }]) => [name, shape]))
+  const matching = new TensorMatching(expected, tied)
+  const own = await openCheckpoint(source, { signal, onFile, weightFiles: blueprint.weightFiles })
+  matching.add(own.tensors, (key) => blueprint.rename(key))
+  const checkpoints = [own]
+  for (const repository of blueprint.repositories ?? []) {
+    if (matching.missing(repository.provides).length === 0) continue
+    const other = await repositories.find(repository.location)
+    const checkpoint = await openCheckpoint(other, { signal, onFile })
+    // Whatever else it holds is another model's: only parameters asked of it count.
+    matching.add(checkpoint.tensors, (key) => {
+      const name = repository.rename(key)
+      return name?.startsWith(repository.provides) ? name : undefined
+    })
+    checkpoints.push(checkpoint)
+  }
+  const tensors = matching.finish(source.name)
+  for (const [name, owner] of Object.entries(tied)) {
+    if (isSameBytes(tensors.get(name), tensors.get(owner))) tensors.delete(name)
+  }
+  return { checkpoints, tensors }
+}
+
+/** Files a model is fetched from. Of repositories it merely refers to, only the tensors it needs count. */
+export function filesToFetch({ checkpoints, tensors }: Pick<OpenedModel, 'checkpoints' | 'tensors'>): {
+  path: string
+  sizeBytes: number
+}[] {
+  const wanted = new Set(tensors.values())
+  return checkpoints.flatMap(({ source, files, tensors: held }, i) => {
+    if (i === 0) return files.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
+    return files.flatMap(({ path }) => {
+      const inFile = [...held.values()].filter((entry) => entry.file === path && wanted.has(entry))
+      const sizeBytes = inFile.reduce((sum, { start, end }) => sum + end - start, 0)
+      return sizeBytes ? [{ path: `${source.name}/${path}`, sizeBytes }] : []
+    })
+  })
+}
+
+/** Pickles store tied tensors under each of their names, on the same bytes. */
+const isSameBytes = (a: TensorEntry | undefined, b: TensorEntry | undefined) =>
+  a !== undefined && a.file === b?.file && a.start === b.start && a.end === b.end

@@ -46,7 +46,7 @@ export async function loadWeights(
     const enc = new Encoder(gpu, arena, 'load')
     let queuedBytes = 0
     const report = await streamTensors(
-      model.checkpoint,
+      model.checkpoints,
       {
         chunkBytes: (entry) => {
           const to = destinations.get(entry)

@@ -1,8 +1,10 @@
 import { PreTrainedTokenizer } from '@huggingface/transformers'
 import type { OpenedModel } from './checkpoint-files'
 import { ConfigError, TemplateError } from './errors'
-import type { TemplateMessage } from './template/definition'
+import type { PromptStyle } from './family/definition'
 import { findTemplate } from './template'
+import { chunkTokens } from './template/chunk-tokens'
+import { IMAGE_PLACEHOLDER, type ChatTemplate, type TemplateMessage } from './template/definition'
 
 export interface ChatPrompt {
   /** The rendered conversation, one placeholder for each picture. */
@@ -16,9 +18,11 @@ export class Tokenizer {
     private readonly inner: PreTrainedTokenizer,
     /** Jinja source of the checkpoint, undefined when it brings none. */
     private readonly jinja: string | undefined,
-    private readonly templateName: string | undefined,
+    private readonly template: ChatTemplate | undefined,
     /** Multimodal templates take a list of pieces a message, text-only ones a string. */
     private readonly takesPieces: boolean,
+    /** Given where the tokenizer knows no `<image>`: text is tokenised in chunks between pictures. */
+    private readonly style: PromptStyle | undefined,
   ) {}
 
   /**
@@ -40,11 +44,13 @@ export class Tokenizer {
         `tokenizer.json: could not be understood (${(cause as Error).message}). Download it again.`,
       )
     }
-    if (templateName !== undefined) findTemplate(templateName)
+    const style = model.blueprint.promptStyle
+    const named = templateName ?? style?.template
+    const template = named === undefined ? undefined : findTemplate(named, style?.project)
     const fromFile = files['chat_template.json']?.['chat_template']
     const fromTokenizer = files['tokenizer_config.json']?.['chat_template']
     const jinja = jinjaTemplate ?? firstTemplate(fromFile) ?? firstTemplate(fromTokenizer)
-    return new Tokenizer(inner, jinja, templateName, model.blueprint.vision !== undefined)
+    return new Tokenizer(inner, jinja, template, model.blueprint.vision !== undefined, style)
   }
 
   get eosTokenId(): number | undefined {
@@ -52,12 +58,18 @@ export class Tokenizer {
   }
 
   get hasChatTemplate(): boolean {
-    return this.templateName !== undefined || this.jinja !== undefined
+    return this.template !== undefined || this.jinja !== undefined
   }
 
   /** Strings beside the end tokens that close a reply under the named template. */
   get stopStrings(): readonly string[] {
-    return this.templateName === undefined ? [] : findTemplate(this.templateName).stop
+    return this.template?.stop ?? []
+  }
+
+  /** Those of the stop strings that are one token: decoding leaves special tokens out, so their text is never seen. */
+  get stopTokenIds(): number[] {
+    const ids = this.stopStrings.map((text) => this.inner.encode(text, { add_special_tokens: false }))
+    return ids.flatMap((tokens) => (tokens.length === 1 ? tokens : []))
   }
 
   /**
@@ -67,15 +79,21 @@ export class Tokenizer {
    */
   chat(messages: readonly TemplateMessage[]): ChatPrompt {
     const text = this.render(messages)
+    if (this.style) return { text, ids: this.encode(text) }
     const bos = (this.inner as { bos_token?: string | null }).bos_token
     // As transformers does: a template that writes the BOS itself must not get a second one, and text-only chats
     // never add one.
-    const named = this.templateName !== undefined
+    const named = this.template !== undefined
     const addSpecial = bos && text.startsWith(bos) ? false : named || this.takesPieces
     return { text, ids: this.encode(text, addSpecial) }
   }
 
+  /** Ids of a text; pictures in it are IMAGE_TOKEN_INDEX where the tokenizer knows no `<image>`. */
   encode(text: string, addSpecialTokens = true): number[] {
+    if (this.style) {
+      const { bos_token_id: bos } = this.inner as { bos_token_id?: number }
+      return chunkTokens(text, (chunk) => this.inner.encode(chunk), bos)
+    }
     return text === '' && !addSpecialTokens
       ? []
       : this.inner.encode(text, { add_special_tokens: addSpecialTokens })
@@ -87,7 +105,10 @@ export class Tokenizer {
   }
 
   private render(messages: readonly TemplateMessage[]): string {
-    if (this.templateName !== undefined) return findTemplate(this.templateName).render(messages)
+    if (this.template) {
+      const text = this.template.render(messages)
+      return this.style?.imageMark ? text.replaceAll(IMAGE_PLACEHOLDER, this.style.imageMark) : text
+    }
     if (this.jinja === undefined) {
       throw new TemplateError(
         'chat template: this checkpoint brings none. Name one (vicuna_v1, llama_3, chatml, phi3, plain ...) or send a raw prompt.',

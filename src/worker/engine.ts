@@ -29,6 +29,8 @@ import type {
   Reply,
 } from './api'
 
+export type { ResolveRepository } from '../model/repositories'
+
 export interface EngineHost {
   /** `navigator.gpu`, or Dawn's in Node; undefined where there is none. */
   readonly gpu: GPU | undefined

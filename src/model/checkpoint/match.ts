@@ -22,46 +22,79 @@ const LISTED = 8
  *
  * Throws: CheckpointError that lists all missing, unexpected, mis-shaped and doubly given tensors at once.
  */
-export function matchTensors(options: MatchOptions): Map<string, TensorEntry> {
-  const { expected, tensors, rename, tied = {}, where } = options
-  const matched = new Map<string, TensorEntry>()
-  const unexpected: string[] = []
-  const misshaped: string[] = []
-  const duplicates: string[] = []
+export function matchTensors({
+  expected,
+  tensors,
+  rename,
+  tied,
+  where,
+}: MatchOptions): Map<string, TensorEntry> {
+  const matching = new TensorMatching(expected, tied)
+  matching.add(tensors, rename)
+  return matching.finish(where)
+}
 
-  for (const [key, tensor] of tensors) {
-    const param = rename(key)
-    if (param === undefined) continue
-    const shape = Object.hasOwn(expected, param) ? expected[param] : undefined
-    const earlier = matched.get(param)
-    if (shape === undefined) {
-      unexpected.push(param === key ? key : `${key} (as ${param})`)
-    } else if (earlier) {
-      duplicates.push(`${param} from ${earlier.name} and ${key}`)
-    } else {
-      matched.set(param, tensor)
-      if (!isSameShape(shape, tensor.shape)) {
-        misshaped.push(`${key}: expected [${shape.join(', ')}], found [${tensor.shape.join(', ')}]`)
+/** Finds the tensor of every parameter in one checkpoint after the other; what an earlier one holds counts. */
+export class TensorMatching {
+  private readonly matched = new Map<string, TensorEntry>()
+  private readonly unexpected: string[] = []
+  private readonly misshaped: string[] = []
+  private readonly duplicates: string[] = []
+  private tensorCount = 0
+
+  constructor(
+    private readonly expected: MatchOptions['expected'],
+    private readonly tied: Readonly<Record<string, string>> = {},
+  ) {}
+
+  add(tensors: MatchOptions['tensors'], rename: MatchOptions['rename']): void {
+    const { expected, matched } = this
+    const earlier = new Set(matched.keys())
+    this.tensorCount += tensors.size
+    for (const [key, tensor] of tensors) {
+      const param = rename(key)
+      if (param === undefined || earlier.has(param)) continue
+      const shape = Object.hasOwn(expected, param) ? expected[param] : undefined
+      const other = matched.get(param)
+      if (shape === undefined) {
+        this.unexpected.push(param === key ? key : `${key} (as ${param})`)
+      } else if (other) {
+        this.duplicates.push(`${param} from ${other.name} and ${key}`)
+      } else {
+        matched.set(param, tensor)
+        if (!isSameShape(shape, tensor.shape)) {
+          this.misshaped.push(`${key}: expected [${shape.join(', ')}], found [${tensor.shape.join(', ')}]`)
+        }
       }
     }
   }
-  const missing = Object.keys(expected).filter((param) => {
-    const owner = Object.hasOwn(tied, param) ? tied[param] : undefined
-    return !matched.has(param) && !(owner !== undefined && Object.hasOwn(expected, owner))
-  })
 
-  const lists = [
-    list('missing', missing),
-    list('unexpected', unexpected),
-    list('mis-shaped', misshaped),
-    list('given twice', duplicates),
-  ].filter((text) => text !== '')
-  if (lists.length === 0) return matched
-  throw new CheckpointError(
-    `${where}: expected ${Object.keys(expected).length} parameters of the shapes that config.json describes, got ` +
-      `${tensors.size} tensors that do not match. ${lists.join('. ')}. ` +
-      'Check that config.json and the weights belong to the same model, and that the checkpoint is whole',
-  )
+  /** Parameters nobody holds so far, nor the owner they are tied to. */
+  missing(prefix = ''): string[] {
+    const { expected, matched, tied } = this
+    return Object.keys(expected).filter((param) => {
+      const owner = Object.hasOwn(tied, param) ? tied[param] : undefined
+      const isShared = owner !== undefined && Object.hasOwn(expected, owner)
+      return param.startsWith(prefix) && !matched.has(param) && !isShared
+    })
+  }
+
+  /** Throws: as matchTensors. */
+  finish(where: string): Map<string, TensorEntry> {
+    const { expected, unexpected, misshaped, duplicates } = this
+    const lists = [
+      list('missing', this.missing()),
+      list('unexpected', unexpected),
+      list('mis-shaped', misshaped),
+      list('given twice', duplicates),
+    ].filter((text) => text !== '')
+    if (lists.length === 0) return this.matched
+    throw new CheckpointError(
+      `${where}: expected ${Object.keys(expected).length} parameters of the shapes that config.json describes, got ` +
+        `${this.tensorCount} tensors that do not match. ${lists.join('. ')}. ` +
+        'Check that config.json and the weights belong to the same model, and that the checkpoint is whole',
+    )
+  }
 }
 
 function isSameShape(a: readonly number[], b: readonly number[]): boolean {

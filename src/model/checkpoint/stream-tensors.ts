@@ -4,6 +4,7 @@ import { ProgressMeter, type StreamProgress } from './progress'
 import { streamRange } from './resume'
 import { abortable, throwIfAborted, type Sleep } from './retry'
 import type { TensorEntry } from './safetensors'
+import type { CheckpointSource } from './source'
 
 /** Takes tensors piece by piece. */
 export interface TensorSink {
@@ -58,26 +59,25 @@ interface Run {
 }
 
 /**
- * Streams a checkpoint's tensors to a sink: file by file, in the order of their bytes, one piece at a time. A
- * dropped connection is taken up again at the byte reached.
+ * Streams the tensors of one checkpoint or several to a sink: file by file, in the order of their bytes, one piece at a
+ * time. A dropped connection is taken up again at the byte reached.
  *
  * Throws: NetworkError when bytes do not come, CheckpointError when the sink asks for impossible pieces,
  * AbortError as soon as the signal aborts; whatever the sink throws.
  */
 export async function streamTensors(
-  checkpoint: Checkpoint,
+  checkpoints: Checkpoint | readonly Checkpoint[],
   sink: TensorSink,
   options: StreamOptions = {},
 ): Promise<StreamReport> {
-  const { source } = checkpoint
   const { signal, sleep, stallMs, onProgress = () => undefined, now = () => performance.now() } = options
-  const files = planFiles(checkpoint, sink)
+  const files = [checkpoints].flat().flatMap((checkpoint) => planFiles(checkpoint, sink))
   const largest = Math.max(0, ...files.flatMap(({ runs }) => runs.map(largestPiece)))
   const staging = new Uint8Array(largest)
   const report: StreamReport = { peakHostBytes: largest, writtenBytes: 0, fetchedBytes: 0, resumes: 0 }
   const meter = new ProgressMeter(files, onProgress, now)
 
-  for (const [index, { path, runs }] of files.entries()) {
+  for (const [index, { source, path, runs }] of files.entries()) {
     throwIfAborted(signal)
     meter.startFile(index)
     for (const run of runs) {
@@ -108,7 +108,15 @@ export async function streamTensors(
   return report
 }
 
-function planFiles(checkpoint: Checkpoint, sink: TensorSink): { path: string; bytes: number; runs: Run[] }[] {
+interface PlannedFile {
+  source: CheckpointSource
+  path: string
+  bytes: number
+  runs: Run[]
+}
+
+function planFiles(checkpoint: Checkpoint, sink: TensorSink): PlannedFile[] {
+  const { source } = checkpoint
   const byFile = new Map<string, Wanted[]>()
   for (const entry of checkpoint.tensors.values()) {
     const chunkBytes = sink.chunkBytes(entry)
@@ -125,12 +133,12 @@ function planFiles(checkpoint: Checkpoint, sink: TensorSink): { path: string; by
     wanted.push({ entry, pieceBytes })
     byFile.set(entry.file, wanted)
   }
-  const gapBytes = checkpoint.source.ignoresRanges ? Infinity : MAX_READ_GAP_BYTES
+  const gapBytes = source.ignoresRanges ? Infinity : MAX_READ_GAP_BYTES
   return checkpoint.files.flatMap(({ path }) => {
     const wanted = byFile.get(path)
     if (!wanted) return []
     const runs = joinRuns(wanted, gapBytes)
-    return [{ path, runs, bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0) }]
+    return [{ source, path, runs, bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0) }]
   })
 }
 

@@ -2,6 +2,8 @@ import type { JsonObject } from '../config-reader'
 import type { ConnectorConfig, ConnectorSlot } from '../connector/definition'
 import type { ConfiguredLanguageModel } from '../language/definition'
 import { under, type ParameterSpecs } from '../parameters'
+import type { Repositories } from '../repositories'
+import type { TemplateProject } from '../template'
 import type { ConfiguredTower } from '../vision/definition'
 
 /** How pictures enter a model. */
@@ -15,8 +17,31 @@ export interface VisionBlueprint {
   readonly connectorConfig: ConnectorConfig
   /** Rows a picture takes in the prompt. */
   readonly imageTokens: number
-  /** Id that marks each of those rows in the tokenised prompt. */
+  /** Id that marks each of those rows in the tokenised prompt; below zero where the tokenizer has no such token. */
   readonly imageTokenId: number
+  /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
+  readonly padToSquare?: boolean
+  /** Repository whose preprocessor_config.json counts; the checkpoint itself where undefined. */
+  readonly processorRepository?: string
+}
+
+/** Weights that lie in a repository beside the checkpoint's own. */
+export interface RepositoryWeights {
+  /** `owner/name`, a folder of the checkpoint (`./...`), or BASE. */
+  readonly location: string
+  /** Parameters it may give, by their prefix; it is opened only where one of them is nowhere before. */
+  readonly provides: string
+  /** As Blueprint.rename. */
+  rename(key: string): string | undefined
+}
+
+/** How conversations become prompts, where that is the project's matter and not the tokenizer's. */
+export interface PromptStyle {
+  readonly project: TemplateProject
+  /** Chat template where none is asked for. */
+  readonly template: string
+  /** What stands for a picture in templates, `<image>` by default. */
+  readonly imageMark?: string
 }
 
 /** A checkpoint's config.json understood: which parts make the model and where their weights lie. */
@@ -28,12 +53,28 @@ export interface Blueprint {
   readonly vision: VisionBlueprint | undefined
   /** Our parameter for a checkpoint's key; undefined for keys known to be of no use; unknown keys come back unchanged. */
   rename(key: string): string | undefined
+  /** Names of weight files where they are not the usual ones. */
+  readonly weightFiles?: readonly string[]
+  /** Other repositories with weights of this model, in the order they are asked. */
+  readonly repositories?: readonly RepositoryWeights[]
+  /** Repository whose tokenizer serves where the checkpoint brings none, as an adapter. */
+  readonly tokenizerRepository?: string | undefined
+  /** Undefined where the tokenizer knows pictures and brings the chat template. */
+  readonly promptStyle?: PromptStyle
+}
+
+/** What a family may look at beside config.json. */
+export interface FamilyContext {
+  /** The checkpoint's name as people know it. */
+  readonly name: string
+  readonly repositories: Repositories
 }
 
 /** A checkpoint layout; one file each. */
 export interface FamilySlot {
   readonly modelTypes: readonly string[]
-  blueprint(config: JsonObject): Promise<Blueprint>
+  /** A layout whose checkpoints refer to others needs the context. */
+  blueprint(config: JsonObject, context?: FamilyContext): Promise<Blueprint>
 }
 
 /** Every parameter of the model: `vision.`, `connector.` and `language.`. */

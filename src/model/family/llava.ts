@@ -44,7 +44,11 @@ const KEY_RULES = [
 export const llava: FamilySlot = {
   modelTypes: ['llava'],
 
-  async blueprint(config) {
+  async blueprint(config, context) {
+    // LLaVA's own checkpoints have the same model_type; their config is flat and names the tower's repository.
+    if (config['text_config'] === undefined && config['mm_vision_tower'] !== undefined) {
+      return (await import('./llava-original')).llavaOriginal.blueprint(config, context)
+    }
     const json = new ConfigReader(config, 'config.json:', DEFAULTS)
     const textJson = json.section('text_config')
     const visionJson = json.section('vision_config')
