@@ -6,7 +6,7 @@
 //
 // --record  puts the result into docs/benchmarks.md
 
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -42,6 +42,12 @@ function write() {
   console.log(`${folder}: ${parameters.toLocaleString('en')} parameters, ${mb(bytes)} MB in ${seconds(ms)} s`)
 }
 
+/** @param {string} folder */
+function weightBytes(folder) {
+  const index = JSON.parse(readFileSync(join(folder, 'model.safetensors.index.json'), 'utf8'))
+  return index.metadata.total_size
+}
+
 async function run() {
   if (!existsSync(join(folder, 'config.json'))) write()
   const { dtype, adapter, image } = values
@@ -51,7 +57,7 @@ async function run() {
   const turn = report.turns[0]
   const phase = (/** @type {string} */ name) => phases.find((entry) => entry.name === name)
   const loadMs = phase('weights')?.ms ?? NaN
-  const { bytes } = { bytes: 2 * 864_031_264 }
+  const bytes = weightBytes(folder)
   const result = {
     adapter: report.adapter,
     dtype: report.dtype,
