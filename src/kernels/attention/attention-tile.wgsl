@@ -9,13 +9,15 @@
 // lanes hold 32 rows x 64 keys of scores, 4 x 8 a lane; the scores' exponentials pass through workgroup memory, and each
 // lane adds them up into 4 rows x D/8 columns of the output by online softmax. Two barriers a tile of 64 keys; q, k and v
 // are read where they lie, in vectors that neighbouring lanes share or adjoin.
-// Limits: row t sees keys up to position + t, no more than `window` of them (CAUSAL), or all S; scores below 1e30.
+// Limits: row t sees keys up to position + t (a position above S is no mask), no more than `window` of them; scores below
+// 1e30; 9 KiB of workgroup memory.
 // Source: Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.
 
 struct Params {
   T: u32,
   S: u32,
   G: u32,
+  D4: u32,
   position: u32,
   window: u32,
   row_start: u32,
@@ -40,9 +42,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> v: array<KvWords>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(4) var<uniform> params: Params;
-
-override CAUSAL: bool = true;
-override D4: u32 = 16u;  // vectors a head
 
 const COLUMNS = 2u;  // vectors of the output a lane holds: D4 / 8, rounded up
 
@@ -69,7 +68,7 @@ fn token_of(row: u32) -> u32 {
 /// Where row's head starts in rows of `stride` vectors. Rows past the end stand on the last one and are not stored.
 fn vector_of(row: u32, batch: u32, kv_head: u32, stride: u32) -> u32 {
   let r = min(row, params.row_end - 1u);
-  return (batch * params.T + r / params.G) * stride + (kv_head * params.G + r % params.G) * D4;
+  return (batch * params.T + r / params.G) * stride + (kv_head * params.G + r % params.G) * params.D4;
 }
 
 @compute @workgroup_size(64)
@@ -88,17 +87,12 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
   let q3 = params.q_start + vector_of(row + 3u, batch, kv_head, params.q_row);
 
   // Keys each row sees, and those any row of the tile sees.
-  var end = vec4u(params.S);
-  var begin = vec4u();
-  var tile_first = 0u;
-  var tile_last = params.S;
-  if (CAUSAL) {
-    end = vec4u(token_of(row), token_of(row + 1u), token_of(row + 2u), token_of(row + 3u)) + params.position + 1u;
-    begin = max(end, vec4u(params.window)) - params.window;
-    let earliest = params.position + tile_start / params.G + 1u;
-    tile_first = (max(earliest, params.window) - params.window) & ~3u;
-    tile_last = params.position + token_of(tile_start + 31u) + 1u;
-  }
+  let ends = vec4u(token_of(row), token_of(row + 1u), token_of(row + 2u), token_of(row + 3u)) + params.position + 1u;
+  let end = min(ends, vec4u(params.S));
+  let begin = max(end, vec4u(params.window)) - params.window;
+  let earliest = min(params.position + tile_start / params.G + 1u, params.S);
+  let tile_first = (max(earliest, params.window) - params.window) & ~3u;
+  let tile_last = min(params.position + token_of(tile_start + 31u) + 1u, params.S);
 
   var sum0: array<vec4f, COLUMNS>;
   var sum1: array<vec4f, COLUMNS>;
@@ -117,7 +111,7 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
     var s30 = vec4f();
     var s31 = vec4f();
     var k_at = k_base + key / 4u;
-    for (var i = 0u; i < D4; i++) {
+    for (var i = 0u; i < params.D4; i++) {
       let a0 = q[q0 + i];
       let a1 = q[q1 + i];
       let a2 = q[q2 + i];
@@ -186,7 +180,7 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
       // Keys past the last one have weight 0; the last one's values stand in for theirs.
       let at = vec4u(v_base) + min(vec4u(key + i * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(tile_last - 1u)) * params.v_row;
       for (var c = 0u; c < COLUMNS; c++) {
-        let column = min(tx + c * 8u, D4 - 1u);
+        let column = min(tx + c * 8u, params.D4 - 1u);
         let v0 = widen(v[at.x + column]);
         let v1 = widen(v[at.y + column]);
         let v2 = widen(v[at.z + column]);
@@ -202,7 +196,7 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
   let normal = 1.0 / total;
   for (var c = 0u; c < COLUMNS; c++) {
     let column = tx + c * 8u;
-    if (column < D4) {
+    if (column < params.D4) {
       if (row < params.row_end) { y[vector_of(row, batch, kv_head, params.y_row) + column] = sum0[c] * normal.x; }
       if (row + 1u < params.row_end) { y[vector_of(row + 1u, batch, kv_head, params.y_row) + column] = sum1[c] * normal.y; }
       if (row + 2u < params.row_end) { y[vector_of(row + 2u, batch, kv_head, params.y_row) + column] = sum2[c] * normal.z; }

@@ -2,6 +2,7 @@ import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import type { KvCache } from '../kv-cache/kv-cache'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { DECODE_ROWS, dispatchDecode } from './decode'
 import { repackRows, transposeHeads } from './repack'
 import { dispatchTiles } from './tile'
 
@@ -37,24 +38,31 @@ export function attention(enc: Encoder, q: Tensor, cache: KvCache, options: Atte
   const window = options.slidingWindow ?? S
   if (!(window >= 1)) throw new ShapeError(`attention: slidingWindow should be at least 1 but is ${window}`)
 
+  const scale = options.scale ?? 1 / Math.sqrt(D)
   return withPaddedHeads(enc, q, H, D, (padded, D4) => {
-    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
-    dispatchTiles(enc, {
+    const call = {
       dtype: cache.dtype,
       q: padded,
       k: cache.k,
       v: cache.v,
-      y,
-      B: 1,
       T,
       S,
       H,
       KV,
       D4,
-      scale: options.scale ?? 1 / Math.sqrt(D),
-      causal: { position, window: Math.min(window, S) },
-      qStart: 0,
+      scale,
       kRow: capacity / 4,
+    }
+    const seen = Math.min(window, S)
+    if ((T * H) / KV <= DECODE_ROWS)
+      return enc.scope(() => dispatchDecode(enc, { ...call, position, window: seen }))
+    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
+    dispatchTiles(enc, {
+      ...call,
+      y,
+      B: 1,
+      causal: { position, window: seen },
+      qStart: 0,
       vRow: D4,
       vStart: 0,
       vHead: capacity * D4,

@@ -15,6 +15,7 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
       T: 'u32',
       S: 'u32',
       G: 'u32',
+      D4: 'u32',
       position: 'u32',
       window: 'u32',
       row_start: 'u32',
@@ -68,7 +69,7 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
   const { B, T, S, H, KV, D4, causal } = call
   const G = H / KV
   const rows = T * G
-  const variant = kernels[call.dtype].as({ CAUSAL: causal !== undefined, D4, COLUMNS: Math.ceil(D4 / 8) })
+  const variant = kernels[call.dtype].as({ COLUMNS: Math.ceil(D4 / 8) })
   const tileFlops = 4 * ROWS * S * D4 * 4
   const most = Math.max(1, Math.floor(enc.gpu.caps.maxDispatchFlops / tileFlops)) // tiles a dispatch
   const heads = Math.min(KV, most)
@@ -90,7 +91,8 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
             T,
             S,
             G,
-            position: causal?.position ?? 0,
+            D4,
+            position: causal?.position ?? S,
             window: causal?.window ?? S,
             row_start: rowStart,
             row_end: rowEnd,
