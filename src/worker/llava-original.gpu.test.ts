@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { nodeCodecLoader } from '../cli/codecs-node'
+import { testInstance } from '../kernels/testing/gpu'
+import { GREEDY } from '../model/sampler'
+import { messagesOf, OriginalCase, type OriginalTurn } from '../model/testing/original'
+import type { ChatMessage } from './api'
+import { Engine } from './engine'
+
+/** Absolute, as for the cases of Hugging Face's layout. */
+const FEATURE_TOLERANCE = { atol: 5e-4, rtol: 0 }
+const LOGIT_TOLERANCE = { atol: 2e-3, rtol: 0 }
+
+/** A turn's conversation in the engine's form, its pictures in order. */
+function conversation(golden: OriginalCase, turn: OriginalTurn): ChatMessage[] {
+  const files = [...turn.images]
+  return messagesOf(turn).map(({ role, text, images }) => ({
+    role,
+    text,
+    images: files
+      .splice(0, images)
+      .map((file) => ({ id: `${golden.name}/${file}`, blob: new Blob([golden.imageBytes(file)]) })),
+  }))
+}
+
+describe.each(['llava-original', 'llava-v1-linear'])('%s in f32', (name) => {
+  const golden = new OriginalCase(name)
+  const engine = new Engine({
+    gpu: testInstance,
+    imageCodecs: nodeCodecLoader,
+    resolveRepository: golden.resolve,
+  })
+  beforeAll(() =>
+    engine.loadFrom(golden.checkpoint, { dtype: 'f32', template: golden.facts.conv_mode }, () => {}, {
+      base: golden.base,
+    }),
+  )
+  afterAll(() => engine.unload())
+
+  describe.each(golden.facts.turns)('turn $name', (turn) => {
+    const messages = conversation(golden, turn)
+
+    test('computes the recorded features, embeddings and logits', async () => {
+      const tensors = await engine.debugForward({ messages })
+      const recorded = (kind: string) => turn.tensors[kind] && golden.tensor(turn.tensors[kind])
+      for (const [ours, theirs] of [
+        ['vision_features', 'vision_features'],
+        ['connector_output', 'projector_output'],
+        ['inputs_embeds', 'inputs_embeds'],
+      ] as const) {
+        const want = recorded(theirs)
+        if (want) expect(tensors[ours]!.data).toBeClose(want.data, FEATURE_TOLERANCE)
+      }
+      const { data, shape } = tensors['logits']!
+      expect(shape[0]).toBe(turn.sequence_length)
+      const tail = golden.tensor(turn.tensors['logits_tail']!).data
+      expect(data.subarray(data.length - tail.length)).toBeClose(tail, LOGIT_TOLERANCE)
+    })
+
+    test('answers with the recorded ids', async () => {
+      const reply = await engine.ask(
+        { messages, sampling: GREEDY, maxNewTokens: golden.facts.max_new_tokens },
+        () => {},
+      )
+      expect(reply.tokenIds).toEqual(turn.generated_ids)
+      expect(reply.text).toBe(turn.generated_text)
+      expect(reply.promptTokens).toBe(turn.sequence_length)
+      // One -200 a picture in the recording, one a row here.
+      const collapsed = reply.promptTokenIds.filter((id, i, ids) => id !== -200 || ids[i - 1] !== -200)
+      const recorded = turn.input_ids.filter((id, i, ids) => id !== -200 || ids[i - 1] !== -200)
+      expect(collapsed).toEqual(recorded)
+    })
+  })
+})
