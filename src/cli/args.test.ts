@@ -17,6 +17,7 @@ describe('command line', () => {
       json: false,
       template: undefined,
       repos: undefined,
+      base: undefined,
       adapter: 'auto',
       dump: undefined,
     })
@@ -25,7 +26,7 @@ describe('command line', () => {
   test('ask takes every flag, images and prompts several times and in order', () => {
     const line =
       'ask --model a/b --image 1.png --image 2.png --prompt one --prompt two --dtype q4 --max-new-tokens 7 ' +
-      '--temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --json --template chatml --repos dir --adapter lavapipe --dump x'
+      '--temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --json --template chatml --repos dir --base owner/llm --adapter lavapipe --dump x'
     expect(parseCommandLine(words(line))).toEqual({
       command: 'ask',
       model: 'a/b',
@@ -38,6 +39,7 @@ describe('command line', () => {
       json: true,
       template: 'chatml',
       repos: 'dir',
+      base: 'owner/llm',
       adapter: 'lavapipe',
       dump: 'x',
     })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DiskSource } from './disk-source'
-import { bundledFolder, resolveModel } from './model-source'
+import { bundledFolder, resolveModel, resolveRepository } from './model-source'
 
 let root: string
 beforeAll(async () => {
@@ -65,5 +65,15 @@ describe('--model', () => {
   test('refuses --repos that is no folder', async () => {
     const options = { repos: join(root, 'absent'), bundled: root }
     await expect(resolveModel('owner/name', options)).rejects.toThrow('--repos: expected a folder')
+  })
+})
+
+describe('a repository that a checkpoint refers to', () => {
+  test('is looked for in --repos, then on the hub', async () => {
+    const options = { repos: join(root, 'repos'), bundled: bundledFolder(), env: {} }
+    const local = { disk: new DiskSource(join(root, 'repos', 'owner', 'name')) }
+    expect(await resolveRepository('owner/name', options)).toEqual(local)
+    const remote = { remote: { kind: 'hub', repo: 'openai/clip-vit-large-patch14' } }
+    expect(await resolveRepository('openai/clip-vit-large-patch14', options)).toEqual(remote)
   })
 })

@@ -135,7 +135,7 @@ async function openWeights(
   }
   const tensors = matching.finish(source.name)
   for (const [name, owner] of Object.entries(tied)) {
-    if (isSameBytes(tensors.get(name), tensors.get(owner))) tensors.delete(name)
+    if (isSameBytes(checkpoints, tensors.get(name), tensors.get(owner))) tensors.delete(name)
   }
   return { checkpoints, tensors }
 }
@@ -157,5 +157,11 @@ export function filesToFetch({ checkpoints, tensors }: Pick<OpenedModel, 'checkp
 }
 
 /** Pickles store tied tensors under each of their names, on the same bytes. */
-const isSameBytes = (a: TensorEntry | undefined, b: TensorEntry | undefined) =>
-  a !== undefined && a.file === b?.file && a.start === b.start && a.end === b.end
+function isSameBytes(
+  checkpoints: readonly Checkpoint[],
+  a: TensorEntry | undefined,
+  b: TensorEntry | undefined,
+): boolean {
+  if (!a || !b || a.file !== b.file || a.start !== b.start || a.end !== b.end) return false
+  return checkpoints.some(({ tensors }) => tensors.get(a.name) === a && tensors.get(b.name) === b)
+}

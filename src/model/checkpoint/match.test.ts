@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CheckpointError } from '../errors'
-import { matchTensors } from './match'
+import { matchTensors, TensorMatching } from './match'
 import type { TensorEntry } from './safetensors'
 
 function tensors(shapes: Record<string, number[]>): Map<string, TensorEntry> {
@@ -103,5 +103,30 @@ describe('matchTensors', () => {
     expect(() => matchTensors({ ...options, expected: { a: [4] }, tensors: tensors({ a: [4, 1] }) })).toThrow(
       'found [4, 1]',
     )
+  })
+})
+
+describe('TensorMatching', () => {
+  test('takes what an earlier checkpoint holds, and tells what is still missing', () => {
+    const matching = new TensorMatching(expected, { 'head.weight': 'embed.weight' })
+    const own = tensors({ 'model.norm.weight': [4] })
+    matching.add(own, rename)
+    expect(matching.missing()).toEqual(['embed.weight'])
+    expect(matching.missing('norm.')).toEqual([])
+    matching.add(tensors({ 'embed.weight': [7, 4], 'norm.weight': [4] }), rename)
+    const matched = matching.finish('owner/name')
+    expect([...matched.keys()]).toEqual(['norm.weight', 'embed.weight'])
+    expect(matched.get('norm.weight')).toBe(own.get('model.norm.weight'))
+  })
+
+  test('lists what no checkpoint holds and what none asks for', () => {
+    const matching = new TensorMatching(expected)
+    matching.add(tensors({ 'norm.weight': [5] }), rename)
+    matching.add(tensors({ 'embed.weight': [7, 4], stray: [1] }), rename)
+    const text = message(() => matching.finish('owner/name'))
+    expect(text).toContain('got 3 tensors')
+    expect(text).toContain('1 missing: head.weight')
+    expect(text).toContain('1 unexpected: stray')
+    expect(text).toContain('norm.weight: expected [4], found [5]')
   })
 })
