@@ -4,6 +4,7 @@
 //   k  [B, KV, D4*4, k_row]    words  read   keys, transposed: a vector holds four neighbouring keys
 //   v  strides below           words  read   values, four d a vector
 //   y  [B*T, H, D4]            vec4f  write  output
+//   lse  [B, H, lse_row]       f32    write  log of the sum of exp(scores), for the backward pass; only if lse_row > 0
 //
 // A row is a (token, head) pair of one key/value head, r = t * G + g, so that all rows of a workgroup share keys. 8 x 8
 // lanes hold 32 rows x 64 keys of scores, 4 x 8 a lane; the scores' exponentials pass through workgroup memory, and each
@@ -34,6 +35,7 @@ struct Params {
   v_head: u32,
   v_batch: u32,
   y_row: u32,
+  lse_row: u32,
   scale: f32,
 }
 
@@ -41,7 +43,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> k: array<KvWords>;
 @group(0) @binding(2) var<storage, read> v: array<KvWords>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(4) var<uniform> params: Params;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
 
 const COLUMNS = 2u;  // vectors of the output a lane holds: D4 / 8, rounded up
 
@@ -193,6 +196,10 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
     }
   }
 
+  if (params.lse_row > 0u && tx < 4u && row + tx < params.row_end) {
+    let head = batch * (params.y_row / params.D4) + kv_head * params.G + (row + tx) % params.G;
+    lse[head * params.lse_row + token_of(row + tx)] = highest[tx] + log(total[tx]);
+  }
   let normal = 1.0 / total;
   for (var c = 0u; c < COLUMNS; c++) {
     let column = tx + c * 8u;

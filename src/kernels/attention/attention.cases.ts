@@ -42,3 +42,14 @@ export const attentionFullCases = [
   { B: 2, T: 5, S: 70, H: 2, KV: 2, D: 30 },
   { B: 2, T: 37, S: 37, H: 2, KV: 2, D: 88, validKeys: 21 },
 ]
+
+/** Causal training cases: sizes straddle 4 and 32 tokens; `window` is a sliding one. */
+export const attentionBackwardCases = [
+  { T: 1, H: 1, KV: 1, D: 16 },
+  { T: 31, H: 4, KV: 1, D: 24 },
+  { T: 32, H: 2, KV: 2, D: 64 },
+  { T: 33, H: 6, KV: 2, D: 64 },
+  { T: 67, H: 2, KV: 1, D: 72 },
+  { T: 35, H: 2, KV: 2, D: 18 },
+  { T: 70, H: 4, KV: 2, D: 32, window: 9 },
+]

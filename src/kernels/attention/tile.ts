@@ -10,7 +10,7 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
     name: `attention-tile-${dtype}`,
     wgsl,
     include: [dtype === 'f16' ? f16 : f32],
-    bindings: { q: 'read', k: 'read', v: 'read', y: 'write' },
+    bindings: { q: 'read', k: 'read', v: 'read', y: 'write', lse: 'write' },
     params: {
       T: 'u32',
       S: 'u32',
@@ -32,6 +32,7 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
       v_head: 'u32',
       v_batch: 'u32',
       y_row: 'u32',
+      lse_row: 'u32',
       scale: 'f32',
     },
   })
@@ -46,6 +47,8 @@ export interface AttentionCall {
   readonly k: Tensor
   readonly v: Tensor
   readonly y: Tensor
+  /** [B, H, T rounded up to 4]: log of each row's sum of exponentials, where the backward pass will need it. */
+  readonly lse?: Tensor
   readonly B: number
   readonly T: number
   readonly S: number
@@ -69,6 +72,7 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
   const { B, T, S, H, KV, D4, causal } = call
   const G = H / KV
   const rows = T * G
+  const lse = call.lse ?? enc.temp([4], 'f32', 'attention lse, unused')
   const variant = kernels[call.dtype].as({ COLUMNS: Math.ceil(D4 / 8) })
   const tileFlops = 4 * ROWS * S * D4 * 4
   const most = Math.max(1, Math.floor(enc.gpu.caps.maxDispatchFlops / tileFlops)) // tiles a dispatch
@@ -86,7 +90,7 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
         ] as const
         enc.dispatch(
           variant,
-          { q: call.q, k: call.k, v: call.v, y: call.y },
+          { q: call.q, k: call.k, v: call.v, y: call.y, lse },
           {
             T,
             S,
@@ -108,6 +112,7 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
             v_head: call.vHead,
             v_batch: call.vBatch,
             y_row: H * D4,
+            lse_row: call.lse ? lastDim(call.lse) : 0,
             scale: call.scale,
           },
           { groups: count, flops: tileFlops * count[0] * count[1] * count[2] },

@@ -1,0 +1,248 @@
+import { ShapeError } from '../errors'
+import type { Encoder } from '../gpu/encoder'
+import { defineKernel } from '../gpu/kernel'
+import { expectShape, rowsOf, type Tensor } from '../tensor'
+import backward from './attention-backward.wgsl?raw'
+import deltas from './attention-delta.wgsl?raw'
+import { repackRows, transposeHeads } from './repack'
+import { dispatchTiles } from './tile'
+
+const kernel = defineKernel({
+  name: 'attention-backward',
+  wgsl: backward,
+  bindings: {
+    a: 'read',
+    b: 'read',
+    da: 'read',
+    db: 'read',
+    values: 'read',
+    lse: 'read',
+    delta: 'read',
+    grad: 'write',
+  },
+  params: {
+    T: 'u32',
+    G: 'u32',
+    D4: 'u32',
+    window: 'u32',
+    row_start: 'u32',
+    row_end: 'u32',
+    head_start: 'u32',
+    a_row: 'u32',
+    b_row: 'u32',
+    value_row: 'u32',
+    scale: 'f32',
+  },
+})
+
+const deltaKernel = defineKernel({
+  name: 'attention-delta',
+  wgsl: deltas,
+  bindings: { dy: 'read', y: 'read', delta: 'write' },
+  params: { T: 'u32', H: 'u32', D4: 'u32', lse_row: 'u32' },
+})
+
+const ROWS = 32
+const DELTA_WG = 64
+
+export interface CausalAttentionOptions {
+  readonly heads: number
+  /** Key/value heads; default: as many as query heads. */
+  readonly kvHeads?: number | undefined
+  /** Factor on the scores; default 1 / sqrt(headDim). */
+  readonly scale?: number | undefined
+  /** Latest keys a query sees, itself among them; default: all. */
+  readonly slidingWindow?: number | undefined
+}
+
+/** What `attentionBackward` needs of the forward pass. */
+export interface AttentionSaved {
+  readonly y: Tensor
+  /** [H, T rounded up to 4]: log of each row's sum of exponentials. */
+  readonly lse: Tensor
+}
+
+interface Sizes {
+  readonly T: number
+  readonly H: number
+  readonly KV: number
+  readonly D: number
+  /** Vectors of four a head, the last one padded. */
+  readonly D4: number
+  readonly scale: number
+  readonly window: number
+}
+
+/**
+ * Causal attention of a whole sequence without a cache, as training runs it.
+ *
+ * Shapes: q [T, H*D], k and v [T, KV*D] -> y [T, H*D].
+ * Saved: y and the rows' log-sum-exp for `attentionBackward`.
+ * Throws: ShapeError when heads and rows do not fit together.
+ */
+export function attentionCausal(
+  enc: Encoder,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: CausalAttentionOptions,
+): AttentionSaved {
+  const sizes = sizesOf('attention', q, k, v, options)
+  return enc.scope(() => {
+    const { lse, y } = forward(enc, sizes, padHeads(enc, q, k, v, sizes))
+    return { lse, y: cutHeads(enc, y, sizes.H, sizes) }
+  })
+}
+
+/**
+ * Gradients of `attentionCausal`. Deterministic: no sum depends on scheduling.
+ *
+ * Shapes: dy [T, H*D], q, k, v as in the forward pass -> dq [T, H*D], dk and dv [T, KV*D].
+ * Saved: what `attentionCausal` returned; computed again when undefined.
+ * Throws: ShapeError when heads and rows do not fit together.
+ */
+export function attentionBackward(
+  enc: Encoder,
+  dy: Tensor,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  saved: AttentionSaved | undefined,
+  options: CausalAttentionOptions,
+): { dq: Tensor; dk: Tensor; dv: Tensor } {
+  const sizes = sizesOf('attention-backward', q, k, v, options)
+  const { T, H, KV, D, D4 } = sizes
+  expectShape('attention-backward: dy', dy, [T, H * D])
+  return enc.scope(() => {
+    const padded = padHeads(enc, q, k, v, sizes)
+    const padRows = (x: Tensor) => (D % 4 ? repackRows(enc, x, H, D, D4 * 4) : x)
+    const { lse, y } = saved ? { lse: saved.lse, y: padRows(saved.y) } : forward(enc, sizes, padded)
+    const dyIn = padRows(dy)
+    const delta = enc.temp(lse.shape, 'f32', 'attention delta')
+    enc.dispatch(
+      deltaKernel.as({ WG: DELTA_WG }),
+      { dy: dyIn, y, delta },
+      { T, H, D4, lse_row: lse.shape[1]! },
+      { groups: Math.ceil((T * H) / DELTA_WG) },
+    )
+    const transposed = (x: Tensor, heads: number) => transposeHeads(enc, x, 1, heads, D4 * 4, D4 * 4)
+    const [qT, dyT] = [transposed(padded.q, H), transposed(dyIn, H)]
+    const [kT, vT] = [transposed(padded.k, KV), transposed(padded.v, KV)]
+    const stats = { lse, delta }
+    const byQuery = { a: padded.q, b: kT, da: dyIn, db: vT, values: padded.k, ...stats }
+    const byKey = { a: padded.k, b: qT, da: padded.v, db: dyT, ...stats }
+    const dq = dispatchGradient(enc, sizes, 0, byQuery)
+    const dk = dispatchGradient(enc, sizes, 1, { ...byKey, values: padded.q })
+    const dv = dispatchGradient(enc, sizes, 2, { ...byKey, values: dyIn })
+    return {
+      dq: cutHeads(enc, dq, H, sizes),
+      dk: cutHeads(enc, dk, KV, sizes),
+      dv: cutHeads(enc, dv, KV, sizes),
+    }
+  })
+}
+
+function sizesOf(op: string, q: Tensor, k: Tensor, v: Tensor, options: CausalAttentionOptions): Sizes {
+  const { heads: H, kvHeads: KV = H, slidingWindow } = options
+  const T = rowsOf(q)
+  const D = q.shape[1]! / H
+  if (H % KV || !Number.isInteger(D)) {
+    throw new ShapeError(
+      `${op}: q [${q.shape.join(', ')}] should hold ${H} whole heads, a multiple of ${KV} key/value heads`,
+    )
+  }
+  expectShape(`${op}: k`, k, [T, KV * D])
+  expectShape(`${op}: v`, v, [T, KV * D])
+  const scale = options.scale ?? 1 / Math.sqrt(D)
+  return { T, H, KV, D, D4: Math.ceil(D / 4), scale, window: Math.min(slidingWindow ?? T, T) }
+}
+
+/** q, k and v with heads padded by zeros to a multiple of 4. */
+function padHeads(enc: Encoder, q: Tensor, k: Tensor, v: Tensor, { H, KV, D, D4 }: Sizes) {
+  if (D % 4 === 0) return { q, k, v }
+  const pad = (x: Tensor, heads: number) => repackRows(enc, x, heads, D, D4 * 4)
+  return { q: pad(q, H), k: pad(k, KV), v: pad(v, KV) }
+}
+
+const cutHeads = (enc: Encoder, x: Tensor, heads: number, { D, D4 }: Sizes) =>
+  D % 4 ? repackRows(enc, x, heads, D4 * 4, D) : x
+
+/** y with padded heads, and lse. */
+function forward(
+  enc: Encoder,
+  sizes: Sizes,
+  { q, k, v }: { q: Tensor; k: Tensor; v: Tensor },
+): AttentionSaved {
+  const { T, H, KV, D4, scale, window } = sizes
+  return enc.scope(() => {
+    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
+    const lse = enc.temp([H, Math.ceil(T / 4) * 4], 'f32', 'attention lse')
+    const keys = transposeHeads(enc, k, 1, KV, D4 * 4, D4 * 4)
+    dispatchTiles(enc, {
+      dtype: 'f32',
+      q,
+      k: keys,
+      v,
+      y,
+      lse,
+      B: 1,
+      T,
+      S: T,
+      H,
+      KV,
+      D4,
+      scale,
+      causal: { position: 0, window },
+      qStart: 0,
+      kRow: Math.ceil(T / 4),
+      vRow: KV * D4,
+      vStart: 0,
+      vHead: D4,
+      vBatch: 0,
+    })
+    return { y, lse }
+  })
+}
+
+/** One of dq (0), dk (1) and dv (2), cut over rows and heads so that each dispatch stays short. */
+function dispatchGradient(
+  enc: Encoder,
+  { T, H, KV, D4, scale, window }: Sizes,
+  mode: 0 | 1 | 2,
+  tensors: Record<'a' | 'b' | 'da' | 'db' | 'values' | 'lse' | 'delta', Tensor>,
+): Tensor {
+  const G = H / KV
+  const rows = mode === 0 ? T * G : T
+  const heads = mode === 0 ? H : KV
+  const grad = enc.temp([T, heads * D4 * 4], 'f32', ['dq', 'dk', 'dv'][mode]!)
+  const variant = kernel.as({ MODE: mode, COLUMNS: Math.ceil(D4 / 8) })
+  const tileFlops = 6 * ROWS * T * (mode === 0 ? 1 : G) * D4 * 4
+  const most = Math.max(1, Math.floor(enc.gpu.caps.maxDispatchFlops / tileFlops)) // tiles a dispatch
+  const headsAtOnce = Math.min(KV, most)
+  const rowsAtOnce = Math.max(1, Math.floor(most / headsAtOnce)) * ROWS
+  for (let headStart = 0; headStart < KV; headStart += headsAtOnce) {
+    for (let rowStart = 0; rowStart < rows; rowStart += rowsAtOnce) {
+      const rowEnd = Math.min(rowStart + rowsAtOnce, rows)
+      const groups = [Math.ceil((rowEnd - rowStart) / ROWS), Math.min(headsAtOnce, KV - headStart)] as const
+      enc.dispatch(
+        variant,
+        { ...tensors, grad },
+        {
+          T,
+          G,
+          D4,
+          window,
+          row_start: rowStart,
+          row_end: rowEnd,
+          head_start: headStart,
+          a_row: heads * D4,
+          b_row: Math.ceil(T / 4),
+          value_row: (mode === 0 ? KV : H) * D4,
+          scale,
+        },
+        { groups, flops: tileFlops * groups[0] * groups[1] },
+      )
+    }
+  }
+  return grad
+}
