@@ -39,3 +39,4 @@ export {
   swigluPackedBackward,
   type GateActivation,
 } from './swiglu/swiglu'
+export { selfTest } from './self-test'
