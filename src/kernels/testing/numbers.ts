@@ -64,8 +64,11 @@ export const TOLERANCE = {
   f32: { atol: 1e-6, rtol: 2e-5 },
   f16: { atol: 1e-4, rtol: 2e-3 },
   bf16: { atol: 1e-3, rtol: 1.6e-2 },
-  /** A whole model whose f32 weights were rounded to f16: each carries 2^-11, and layers add up. */
-  f16Model: { atol: 1e-3, rtol: 5e-3 },
+  /**
+   * A whole model whose f32 weights were rounded to f16. Each carries 2^-11 and layers add up: up to 6e-3 in
+   * llava-clip-llama, where an exact engine on the rounded weights is as far off.
+   */
+  f16Model: { atol: 1e-3, rtol: 1e-2 },
 } as const
 
 export type Closeness = keyof typeof TOLERANCE | { atol?: number; rtol: number }

@@ -29,7 +29,10 @@ describe.each([
     gpu = await testGpu()
     arena = new Arena(gpu)
     const config = readFileSync(join(golden.checkpoint, 'config.json'), 'utf8')
-    tower = (await visionTowers[modelType]()).configure(parseConfigFile(config, 'config.json'), 'config.json:')
+    tower = (await visionTowers[modelType]()).configure(
+      parseConfigFile(config, 'config.json'),
+      'config.json:',
+    )
     const { tensors } = await openCheckpoint(new DiskSource(golden.checkpoint))
     const prefix = 'vision_model.'
     const read = (key: string) => {
@@ -62,7 +65,9 @@ describe.each([
   })
 
   test('has a case for every layer', () => {
-    const kinds = Object.keys(golden.facts.pictures[0]!.tensors).filter((kind) => kind.startsWith('hidden_states.'))
+    const kinds = Object.keys(golden.facts.pictures[0]!.tensors).filter((kind) =>
+      kind.startsWith('hidden_states.'),
+    )
     expect(kinds.length).toBe(tower.config.layers + 1)
   })
 })

@@ -15,25 +15,28 @@ const SMALL_FILES = [
   'tokenizer_config.json',
 ]
 
+/** A tensor on its way to another file; any of it may be replaced. */
+export interface RewrittenTensor {
+  name: string
+  dtype: TensorEntry['dtype']
+  shape: readonly number[]
+  data: Uint8Array<ArrayBuffer>
+}
+
 /** A golden checkpoint in one file under other names or shapes; a key that becomes undefined is left out. */
 export function rewritten(
   golden: GoldenCase,
   change: {
     rename?: (key: string) => string | undefined
     config?: (config: JsonObject) => JsonObject
-    tensors?: (tensors: { name: string; dtype: string; shape: readonly number[]; data: Uint8Array }[]) => void
+    tensors?: (tensors: RewrittenTensor[]) => void
   },
 ): CheckpointSource {
   const read = (path: string) => readFileSync(join(golden.checkpoint, path))
   const index = JSON.parse(read('model.safetensors.index.json').toString()) as {
     weight_map: Record<string, string>
   }
-  const tensors: {
-    name: string
-    dtype: TensorEntry['dtype']
-    shape: readonly number[]
-    data: Uint8Array<ArrayBuffer>
-  }[] = []
+  const tensors: RewrittenTensor[] = []
   for (const file of new Set(Object.values(index.weight_map))) {
     const bytes = read(file)
     for (const entry of parseSafetensorsHeader(bytes, bytes.length, file).tensors) {
