@@ -9,6 +9,7 @@
 //   --rounds N    measurements of each side, alternating (default 3)
 //   --budget S    seconds a measurement should take (default 2); one unit at least
 //   --no-peer     ours alone
+//   --profile     also the time of one unit by kernel, each dispatch submitted by itself
 //
 // Times are milliseconds a product, token, prompt or picture. `ratio` is the peer's time over ours: on software adapters of
 // the processes' CPU time, for other programs take their share of the wall clock there, and of the wall clock elsewhere.
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     budget: { type: 'string', default: '2' },
     'no-peer': { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -75,6 +77,7 @@ for (const { name, found } of chosen) {
     results.push(result)
     cases.push(lineOf(result))
     say(`${preset.name}: ${describe(result)}`)
+    if (result.profile) say(`${showProfile(result.profile)}\n`)
   }
   const worst = cases.reduce((a, b) => ((b.ratio ?? Infinity) < (a.ratio ?? Infinity) ? b : a))
   lines.push(cases.length > 1 ? { ...worst, preset: name, worst: worst.preset, cases } : worst)
@@ -117,7 +120,9 @@ async function measurePreset(preset) {
   /** @type {any} */
   const result = { preset: preset.name, adapter, work: workOf(preset) }
   try {
+    const started = performance.now()
     const prepared = await ours.ask({ do: 'prepare', preset })
+    result.prepareSeconds = round((performance.now() - started) / 1e3)
     Object.assign(result, { adapter: prepared.adapter, isSoftware: prepared.isSoftware, check: prepared })
     if (!(prepared.error <= prepared.allowed)) {
       throw new Error(
@@ -141,8 +146,10 @@ async function measurePreset(preset) {
     }
     const sides = [ours, ...(peer ? [peer] : [])]
     const units = []
-    for (const side of sides) {
-      const { ms } = await side.ask({ do: 'measure', units: 1 })
+    for (const [i, side] of sides.entries()) {
+      const { firstMs } = i === 0 ? prepared : peerPrepared
+      // A first run that long has told enough of the next one's length, compilation included.
+      const ms = firstMs > budgetMs ? firstMs : (await side.ask({ do: 'measure', units: 1 })).ms
       units.push(Math.max(1, Math.min(1000, Math.floor(budgetMs / ms))))
     }
     /** @type {import('./report.mjs').Time[][]} */
@@ -156,6 +163,7 @@ async function measurePreset(preset) {
     }
     result.ours = summarise(times[0] ?? [])
     if (times[1]) result.peer = summarise(times[1])
+    if (options.profile) result.profile = (await ours.ask({ do: 'profile' })).kernels
     result.limitMs = round(limitMs(result.work, limits))
     result.loadAverage = round(loadavg()[0] ?? NaN)
   } catch (error) {
@@ -212,6 +220,19 @@ function showTable() {
     ]
   })
   return table([['preset', 'ours ms', 'CPU', 'peer ms', 'CPU', 'limit ms', 'ratio', 'dispatches'], ...rows])
+}
+
+/** @param {import('./engine/profiling-encoder').KernelTime[]} kernels */
+function showProfile(kernels) {
+  const total = kernels.reduce((sum, { ms }) => sum + ms, 0)
+  const rows = kernels.map(({ kernel, dispatches, ms, flops }) => [
+    `  ${kernel}`,
+    String(dispatches),
+    ms.toFixed(1),
+    `${((100 * ms) / total).toFixed(0)}%`,
+    flops ? (flops / ms / 1e6).toFixed(2) : '-',
+  ])
+  return table([['  kernel', 'dispatches', 'ms', 'share', 'GFLOP/s'], ...rows])
 }
 
 /** @param {string} message @returns {never} */

@@ -3,23 +3,27 @@
 //   {"do":"limits"}                  -> {copyGBps, gflops}
 //   {"do":"prepare","preset":{...}}  -> {adapter, error, allowed, dispatches, firstMs}
 //   {"do":"measure","units":N}       -> {ms, cpuMs} for N units
+//   {"do":"profile"}                 -> {kernels} of one unit, slowest first
 
 import { createInterface } from 'node:readline'
 import { openNodeGpu, type AdapterChoice } from '../../src/cli/device'
-import { Arena, Encoder, openGpu } from '../../src/kernels'
+import { Arena, openGpu } from '../../src/kernels'
 import type { Preset } from '../presets.mjs'
 import { attentionSubject } from './attention-subject'
 import { decoderSubject } from './decoder-subject'
 import { measureLimits } from './limits'
 import { matmulSubject } from './matmul-subject'
+import { ProfilingEncoder } from './profiling-encoder'
 import type { Bench, Subject } from './subject'
 import { visionSubject } from './vision-subject'
 
-type Command = { do: 'limits' } | { do: 'prepare'; preset: Preset } | { do: 'measure'; units: number }
+type Command =
+  { do: 'limits' } | { do: 'prepare'; preset: Preset } | { do: 'measure'; units: number } | { do: 'profile' }
 
 const gpu = await openGpu(await openNodeGpu(process.argv[2] as AdapterChoice))
 const arena = new Arena(gpu)
-const bench: Bench = { gpu, arena, enc: new Encoder(gpu, arena, 'bench') }
+const enc = new ProfilingEncoder(gpu, arena, 'bench')
+const bench: Bench = { gpu, arena, enc }
 let subject: Subject | undefined
 
 function create(preset: Preset): Promise<Subject> {
@@ -58,6 +62,7 @@ async function answer(command: Command): Promise<object> {
     }
   }
   if (!subject) throw new Error('bench: measure came before prepare')
+  if (command.do === 'profile') return { kernels: await enc.profile(() => subject!.run(1)) }
   const [started, cpuStarted] = [performance.now(), cpuMs()]
   await subject.run(command.units)
   return { ms: performance.now() - started, cpuMs: cpuMs() - cpuStarted }

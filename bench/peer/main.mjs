@@ -49,10 +49,10 @@ async function prepare(preset, device) {
     const { y } = await waiting.run({ x: new ort.Tensor('float32', new Float32Array([1]), [1]) })
     if (y.data[0] !== 2) throw new Error('fence: 1 + 1 is not 2')
   }
-  const started = performance.now()
   subject = await subjects[preset.kind](name, element, /** @type {any} */ (preset))
   const first = await subject.look()
   const second = await subject.look()
+  const started = performance.now()
   await subject.run(1)
   return { version, check: inspect(first, second), firstMs: performance.now() - started }
 }
@@ -151,7 +151,7 @@ const subjects = {
         last: int32(total - 1, [1]),
         total: int32(total, []),
       }
-      parts.forEach((part, i) => /** @type {any} */ ((feeds)[`past.${part}`] = cache[i]))
+      parts.forEach((part, i) => /** @type {any} */ (feeds[`past.${part}`] = cache[i]))
       const outputs = await session.run(feeds)
       cache.forEach((entry) => entry.dispose())
       cache = parts.map((part) => outputs[`present.${part}`])
