@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
-import { expectShape, rowsOf, type Tensor } from '../tensor'
+import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
 import { repackRows, transposeHeads } from './repack'
@@ -23,6 +23,7 @@ const kernel = defineKernel({
   params: {
     T: 'u32',
     G: 'u32',
+    KV: 'u32',
     D4: 'u32',
     window: 'u32',
     row_start: 'u32',
@@ -30,7 +31,6 @@ const kernel = defineKernel({
     head_start: 'u32',
     a_row: 'u32',
     b_row: 'u32',
-    value_row: 'u32',
     scale: 'f32',
   },
 })
@@ -39,7 +39,7 @@ const deltaKernel = defineKernel({
   name: 'attention-delta',
   wgsl: deltas,
   bindings: { dy: 'read', y: 'read', delta: 'write' },
-  params: { T: 'u32', H: 'u32', D4: 'u32', lse_row: 'u32' },
+  params: { T: 'u32', H: 'u32', G: 'u32', D4: 'u32', lse_row: 'u32' },
 })
 
 const ROWS = 32
@@ -58,7 +58,7 @@ export interface CausalAttentionOptions {
 /** What `attentionBackward` needs of the forward pass. */
 export interface AttentionSaved {
   readonly y: Tensor
-  /** [H, T rounded up to 4]: log of each row's sum of exponentials. */
+  /** [1, kvHeads, T * heads / kvHeads rounded up to 4]: log of each row's sum of exponentials. */
   readonly lse: Tensor
 }
 
@@ -89,7 +89,7 @@ export function attentionCausal(
 ): AttentionSaved {
   const sizes = sizesOf('attention', q, k, v, options)
   return enc.scope(() => {
-    const { lse, y } = forward(enc, sizes, padHeads(enc, q, k, v, sizes))
+    const { lse, y } = forward(enc, sizes, q, k, v)
     return { lse, y: cutHeads(enc, y, sizes.H, sizes) }
   })
 }
@@ -114,26 +114,26 @@ export function attentionBackward(
   const { T, H, KV, D, D4 } = sizes
   expectShape('attention-backward: dy', dy, [T, H * D])
   return enc.scope(() => {
-    const padded = padHeads(enc, q, k, v, sizes)
-    const padRows = (x: Tensor) => (D % 4 ? repackRows(enc, x, H, D, D4 * 4) : x)
-    const { lse, y } = saved ? { lse: saved.lse, y: padRows(saved.y) } : forward(enc, sizes, padded)
-    const dyIn = padRows(dy)
+    const pad = (x: Tensor, heads: number) => padHeads(enc, x, heads, sizes)
+    const { lse, y } = saved ? { lse: saved.lse, y: pad(saved.y, H) } : forward(enc, sizes, q, k, v)
+    const dyRows = pad(dy, H)
     const delta = enc.temp(lse.shape, 'f32', 'attention delta')
     enc.dispatch(
       deltaKernel.as({ WG: DELTA_WG }),
-      { dy: dyIn, y, delta },
-      { T, H, D4, lse_row: lse.shape[1]! },
+      { dy: dyRows, y, delta },
+      { T, H, G: H / KV, D4, lse_row: lastDim(lse) },
       { groups: Math.ceil((T * H) / DELTA_WG) },
     )
-    const transposed = (x: Tensor, heads: number) => transposeHeads(enc, x, 1, heads, D4 * 4, D4 * 4)
-    const [qT, dyT] = [transposed(padded.q, H), transposed(dyIn, H)]
-    const [kT, vT] = [transposed(padded.k, KV), transposed(padded.v, KV)]
-    const stats = { lse, delta }
-    const byQuery = { a: padded.q, b: kT, da: dyIn, db: vT, values: padded.k, ...stats }
-    const byKey = { a: padded.k, b: qT, da: padded.v, db: dyT, ...stats }
-    const dq = dispatchGradient(enc, sizes, 0, byQuery)
-    const dk = dispatchGradient(enc, sizes, 1, { ...byKey, values: padded.q })
-    const dv = dispatchGradient(enc, sizes, 2, { ...byKey, values: dyIn })
+    const [qT, dyT] = [q, dy].map((x) => transposeHeads(enc, x, { B: 1, KV, G: H / KV, D })) as [
+      Tensor,
+      Tensor,
+    ]
+    const [kT, vT] = [k, v].map((x) => transposeHeads(enc, x, { B: 1, KV, G: 1, D })) as [Tensor, Tensor]
+    const byQuery = { a: qT, b: kT, da: dyT, db: vT, lse, delta }
+    const byKey = { a: kT, b: qT, da: vT, db: dyT, lse, delta }
+    const dq = dispatchGradient(enc, sizes, 0, { ...byQuery, values: pad(k, KV) })
+    const dk = dispatchGradient(enc, sizes, 1, { ...byKey, values: pad(q, H) })
+    const dv = dispatchGradient(enc, sizes, 2, { ...byKey, values: dyRows })
     return {
       dq: cutHeads(enc, dq, H, sizes),
       dk: cutHeads(enc, dk, KV, sizes),
@@ -157,44 +157,35 @@ function sizesOf(op: string, q: Tensor, k: Tensor, v: Tensor, options: CausalAtt
   return { T, H, KV, D, D4: Math.ceil(D / 4), scale, window: Math.min(slidingWindow ?? T, T) }
 }
 
-/** q, k and v with heads padded by zeros to a multiple of 4. */
-function padHeads(enc: Encoder, q: Tensor, k: Tensor, v: Tensor, { H, KV, D, D4 }: Sizes) {
-  if (D % 4 === 0) return { q, k, v }
-  const pad = (x: Tensor, heads: number) => repackRows(enc, x, heads, D, D4 * 4)
-  return { q: pad(q, H), k: pad(k, KV), v: pad(v, KV) }
-}
+/** Rows with heads padded by zeros to a multiple of 4. */
+const padHeads = (enc: Encoder, x: Tensor, heads: number, { D, D4 }: Sizes) =>
+  D % 4 ? repackRows(enc, x, heads, D, D4 * 4) : x
 
 const cutHeads = (enc: Encoder, x: Tensor, heads: number, { D, D4 }: Sizes) =>
   D % 4 ? repackRows(enc, x, heads, D4 * 4, D) : x
 
 /** y with padded heads, and lse. */
-function forward(
-  enc: Encoder,
-  sizes: Sizes,
-  { q, k, v }: { q: Tensor; k: Tensor; v: Tensor },
-): AttentionSaved {
-  const { T, H, KV, D4, scale, window } = sizes
+function forward(enc: Encoder, sizes: Sizes, q: Tensor, k: Tensor, v: Tensor): AttentionSaved {
+  const { T, H, KV, D, D4, scale, window } = sizes
+  const G = H / KV
   return enc.scope(() => {
     const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
-    const lse = enc.temp([H, Math.ceil(T / 4) * 4], 'f32', 'attention lse')
-    const keys = transposeHeads(enc, k, 1, KV, D4 * 4, D4 * 4)
+    const lse = enc.temp([1, KV, Math.ceil((T * G) / 4) * 4], 'f32', 'attention lse')
     dispatchTiles(enc, {
       dtype: 'f32',
-      q,
-      k: keys,
-      v,
+      q: transposeHeads(enc, q, { B: 1, KV, G, D }),
+      k: transposeHeads(enc, k, { B: 1, KV, G: 1, D }),
+      v: padHeads(enc, v, KV, sizes),
       y,
       lse,
       B: 1,
       T,
       S: T,
-      H,
       KV,
+      G,
       D4,
       scale,
       causal: { position: 0, window },
-      qStart: 0,
-      kRow: Math.ceil(T / 4),
       vRow: KV * D4,
       vStart: 0,
       vHead: D4,
@@ -230,14 +221,14 @@ function dispatchGradient(
         {
           T,
           G,
+          KV,
           D4,
           window,
           row_start: rowStart,
           row_end: rowEnd,
           head_start: headStart,
-          a_row: heads * D4,
-          b_row: Math.ceil(T / 4),
-          value_row: (mode === 0 ? KV : H) * D4,
+          a_row: lastDim(tensors.a) / 4,
+          b_row: lastDim(tensors.b) / 4,
           scale,
         },
         { groups, flops: tileFlops * groups[0] * groups[1] },

@@ -7,10 +7,10 @@
 //   out    [T*H, splits, D4]                 vec4f  write  sums; with one split divided by l, that is y itself
 //   stats  [T*H, splits]                     vec2f  write  m and l for attention-merge.wgsl; untouched with one split
 //
-// Rows are (token, head) pairs of one key/value head, ROWS a workgroup, so that a key is read once for all of them. For
-// the scores a lane takes four neighbouring keys; for the sums a lane takes a column and a share of the keys, and the
-// shares meet in workgroup memory at the end. Five barriers in all.
-// Limits: row t sees keys up to position + t, no more than `window` of them; D4 <= 64; 9 KiB of workgroup memory.
+// Rows are (token, head) pairs of one key/value head, 4 * QUADS a workgroup, so that a key is read once for all of them.
+// For the scores a lane takes four neighbouring keys, with the queries transposed in workgroup memory; for the sums a
+// lane takes a column and a share of the keys, and the shares meet in workgroup memory at the end. Six barriers in all.
+// Limits: row t sees keys up to position + t, no more than `window` of them; D4 <= 64; 10 KiB of workgroup memory.
 // Source: Dao et al. 2023, "Flash-Decoding for long-context inference".
 
 struct Params {
@@ -35,17 +35,29 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> stats: array<vec2f>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-const ROWS = 8u;  // rows a workgroup takes: 1 to 8
+const QUADS = 2u;  // groups of four rows a workgroup takes: 1 or 2
+const ROWS = 4u * QUADS;
 
 const MASKED = -3.0e38;
 const LOWEST = -1.0e30;  // finite, above MASKED: a range of which a row sees nothing stays free of NaN
 
-var<workgroup> vectors: array<vec4f, ROWS * 64u>;  // scores, their exponentials, then shares of the sums
-var<workgroup> maxima: array<f32, 64>;             // [row, eighth of the range]
-var<workgroup> totals: array<f32, 64>;
+// One after the other: queries [D, QUADS], weights [256 keys, QUADS], sums [ROWS, 64 lanes].
+var<workgroup> vectors: array<vec4f, 512>;
+var<workgroup> lane_vectors: array<vec4f, 64u * QUADS>;  // maxima of four rows, then their weights' totals
+var<workgroup> top_vectors: array<vec4f, 8u * QUADS>;
 
 fn largest(a: vec4f) -> f32 {
   return max(max(a.x, a.y), max(a.z, a.w));
+}
+
+/// Rows past the end stand on the last one and are not stored.
+fn head_of(row: u32, kv_head: u32) -> u32 {
+  let r = min(row, params.T * params.G - 1u);
+  return (r / params.G * params.KV + kv_head) * params.G + r % params.G;
+}
+
+fn vector_of(row: u32, kv_head: u32) -> u32 {
+  return head_of(row, kv_head) * params.D4;
 }
 
 @compute @workgroup_size(64)
@@ -56,81 +68,98 @@ fn attention_decode(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation
   let rows = params.T * params.G;
   let key_start = (params.split_first + split) * 256u;
   let D4 = params.D4;
-  let H = params.KV * params.G;
 
-  var q_at: array<u32, ROWS>;
-  var scores: array<vec4f, ROWS>;
-  for (var r = 0u; r < ROWS; r++) {
-    let row = min(first_row + r, rows - 1u);
-    q_at[r] = ((row / params.G) * H + kv_head * params.G + row % params.G) * D4;
-    scores[r] = vec4f();
+  for (var i = lane; i < QUADS * D4; i += 64u) {
+    let row = first_row + i / D4 * 4u;
+    let d4 = i % D4;
+    let q0 = q[vector_of(row, kv_head) + d4] * params.scale;
+    let q1 = q[vector_of(row + 1u, kv_head) + d4] * params.scale;
+    let q2 = q[vector_of(row + 2u, kv_head) + d4] * params.scale;
+    let q3 = q[vector_of(row + 3u, kv_head) + d4] * params.scale;
+    let to = d4 * 4u * QUADS + i / D4;
+    vectors[to] = vec4f(q0.x, q1.x, q2.x, q3.x);
+    vectors[to + QUADS] = vec4f(q0.y, q1.y, q2.y, q3.y);
+    vectors[to + 2u * QUADS] = vec4f(q0.z, q1.z, q2.z, q3.z);
+    vectors[to + 3u * QUADS] = vec4f(q0.w, q1.w, q2.w, q3.w);
   }
+  workgroupBarrier();
+
+  var scores: array<vec4f, ROWS>;
   var k_at = kv_head * D4 * 4u * params.k_row + key_start / 4u + lane;
-  for (var i = 0u; i < D4; i++) {
-    let k0 = widen(k[k_at]);
-    let k1 = widen(k[k_at + params.k_row]);
-    let k2 = widen(k[k_at + 2u * params.k_row]);
-    let k3 = widen(k[k_at + 3u * params.k_row]);
-    k_at += 4u * params.k_row;
-    for (var r = 0u; r < ROWS; r++) {
-      let a = q[q_at[r] + i];
-      scores[r] += a.x * k0 + a.y * k1 + a.z * k2 + a.w * k3;
+  for (var d = 0u; d < D4 * 4u; d++) {
+    let keys = widen(k[k_at]);
+    k_at += params.k_row;
+    for (var h = 0u; h < QUADS; h++) {
+      let a = vectors[d * QUADS + h];
+      scores[h * 4u] += a.x * keys;
+      scores[h * 4u + 1u] += a.y * keys;
+      scores[h * 4u + 2u] += a.z * keys;
+      scores[h * 4u + 3u] += a.w * keys;
     }
   }
   let keys = vec4u(key_start + lane * 4u) + vec4u(0u, 1u, 2u, 3u);
   for (var r = 0u; r < ROWS; r++) {
     let end = params.position + min(first_row + r, rows - 1u) / params.G + 1u;
     let begin = max(end, params.window) - params.window;
-    let seen = (keys < vec4u(end)) & (keys >= vec4u(begin));
-    vectors[r * 64u + lane] = select(vec4f(MASKED), scores[r] * params.scale, seen);
+    scores[r] = select(vec4f(MASKED), scores[r], (keys < vec4u(end)) & (keys >= vec4u(begin)));
+  }
+
+  // Maxima over all lanes, in two steps of eight.
+  for (var h = 0u; h < QUADS; h++) {
+    lane_vectors[h * 64u + lane] = vec4f(
+      largest(scores[h * 4u]),
+      largest(scores[h * 4u + 1u]),
+      largest(scores[h * 4u + 2u]),
+      largest(scores[h * 4u + 3u]),
+    );
+  }
+  workgroupBarrier();
+  if (lane < 8u * QUADS) {
+    var top = vec4f(LOWEST);
+    for (var i = 0u; i < 8u; i++) { top = max(top, lane_vectors[lane * 8u + i]); }
+    top_vectors[lane] = top;
+  }
+  workgroupBarrier();
+  for (var h = 0u; h < QUADS; h++) {
+    var top = vec4f(LOWEST);
+    for (var i = 0u; i < 8u; i++) { top = max(top, top_vectors[h * 8u + i]); }
+    let p0 = exp(scores[h * 4u] - top.x);
+    let p1 = exp(scores[h * 4u + 1u] - top.y);
+    let p2 = exp(scores[h * 4u + 2u] - top.z);
+    let p3 = exp(scores[h * 4u + 3u] - top.w);
+    let to = lane * 4u * QUADS + h;
+    vectors[to] = vec4f(p0.x, p1.x, p2.x, p3.x);
+    vectors[to + QUADS] = vec4f(p0.y, p1.y, p2.y, p3.y);
+    vectors[to + 2u * QUADS] = vec4f(p0.z, p1.z, p2.z, p3.z);
+    vectors[to + 3u * QUADS] = vec4f(p0.w, p1.w, p2.w, p3.w);
   }
   workgroupBarrier();
 
-  // Eight lanes a row find its maximum and turn its scores into weights.
-  let row_at = (lane >> 3u) * 64u + (lane & 7u);
-  var highest = LOWEST;
-  if (lane < ROWS * 8u) {
-    for (var i = 0u; i < 64u; i += 8u) { highest = max(highest, largest(vectors[row_at + i])); }
-    maxima[lane] = highest;
-  }
-  workgroupBarrier();
-  if (lane < ROWS * 8u) {
-    for (var i = 0u; i < 8u; i++) { highest = max(highest, maxima[(lane & ~7u) + i]); }
-    var sum = vec4f();
-    for (var i = 0u; i < 64u; i += 8u) {
-      let weights = exp(vectors[row_at + i] - highest);
-      vectors[row_at + i] = weights;
-      sum += weights;
-    }
-    totals[lane] = dot(sum, vec4f(1.0));
-  }
-  workgroupBarrier();
-
-  // Lane = share * D4 + column: every `shares`-th vector of four keys.
+  // Lane = share * D4 + column: every `shares`-th key.
   let shares = 64u / D4;
   let share = lane / D4;
   let column = lane % D4;
-  let most = params.S - 1u;
   var sums: array<vec4f, ROWS>;
-  for (var r = 0u; r < ROWS; r++) { sums[r] = vec4f(); }
+  var totals: array<vec4f, QUADS>;
   if (share < shares) {
-    let count = min(64u, (params.S - key_start + 3u) / 4u);
-    let v_at = kv_head * params.k_row * 4u * D4 + column;
+    let count = min(256u, params.S - key_start);
+    var v_at = (kv_head * params.k_row * 4u + key_start + share) * D4 + column;
     for (var i = share; i < count; i += shares) {
-      // Keys past the last one have weight 0; the last one's values stand in for theirs.
-      let key = key_start + i * 4u;
-      let v0 = widen(v[v_at + min(key, most) * D4]);
-      let v1 = widen(v[v_at + min(key + 1u, most) * D4]);
-      let v2 = widen(v[v_at + min(key + 2u, most) * D4]);
-      let v3 = widen(v[v_at + min(key + 3u, most) * D4]);
-      for (var r = 0u; r < ROWS; r++) {
-        let p = vectors[r * 64u + i];
-        sums[r] += p.x * v0 + p.y * v1 + p.z * v2 + p.w * v3;
+      let value = widen(v[v_at]);
+      v_at += shares * D4;
+      for (var h = 0u; h < QUADS; h++) {
+        let p = vectors[i * QUADS + h];
+        totals[h] += p;
+        sums[h * 4u] += p.x * value;
+        sums[h * 4u + 1u] += p.y * value;
+        sums[h * 4u + 2u] += p.z * value;
+        sums[h * 4u + 3u] += p.w * value;
       }
     }
   }
   workgroupBarrier();
   for (var r = 0u; r < ROWS; r++) { vectors[r * 64u + lane] = sums[r]; }
+  for (var h = 0u; h < QUADS; h++) { lane_vectors[h * 64u + lane] = totals[h]; }
   workgroupBarrier();
 
   for (var i = lane; i < ROWS * D4; i += 64u) {
@@ -139,17 +168,17 @@ fn attention_decode(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation
     let row = first_row + r;
     if (row < rows) {
       var sum = vec4f();
-      for (var s = 0u; s < shares; s++) { sum += vectors[r * 64u + s * D4 + c]; }
       var total = 0.0;
-      var top = LOWEST;
-      for (var s = 0u; s < 8u; s++) {
-        total += totals[r * 8u + s];
-        top = max(top, maxima[r * 8u + s]);
+      for (var s = 0u; s < shares; s++) {
+        sum += vectors[r * 64u + s * D4 + c];
+        total += lane_vectors[r / 4u * 64u + s * D4][r % 4u];
       }
-      let to = ((row / params.G) * H + kv_head * params.G + row % params.G) * params.splits + split;
+      let to = head_of(row, kv_head) * params.splits + split;
       if (params.splits == 1u) {
         sum /= total;
       } else if (c == 0u) {
+        var top = LOWEST;
+        for (var s = 0u; s < 8u; s++) { top = max(top, top_vectors[r / 4u * 8u + s][r % 4u]); }
         stats[to] = vec2f(top, total);
       }
       out[to * D4 + c] = sum;

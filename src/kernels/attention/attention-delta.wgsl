@@ -1,14 +1,15 @@
-// delta[h, t] = sum_d(dy[t, h, d] * y[t, h, d]), the mean of the score gradients under the softmax
+// delta[kv, t*G + g] = sum_d(dy[t, h, d] * y[t, h, d]), the mean of the score gradients under the softmax
 //
 //   dy     [T, H, D4]    vec4f  read   gradient from above
 //   y      [T, H, D4]    vec4f  read   the forward output
-//   delta  [H, lse_row]  f32    write  one number a query
+//   delta  [KV, lse_row]  f32   write  one number a query, head h = kv*G + g
 //
 // One invocation a (token, head).
 
 struct Params {
   T: u32,
   H: u32,
+  G: u32,
   D4: u32,
   lse_row: u32,
 }
@@ -30,5 +31,7 @@ fn attention_delta(
   if (index >= params.T * params.H) { return; }
   var sum = 0.0;
   for (var i = index * params.D4; i < (index + 1u) * params.D4; i++) { sum += dot(dy[i], y[i]); }
-  delta[(index % params.H) * params.lse_row + index / params.H] = sum;
+  let t = index / params.H;
+  let h = index % params.H;
+  delta[(h / params.G) * params.lse_row + t * params.G + h % params.G] = sum;
 }

@@ -1,10 +1,10 @@
 // Softmax attention, tile by tile:  y = softmax(scale * q k^T + mask) v
 //
-//   q  [B*T, q_row]            vec4f  read   heads H of D4*4 from vector q_start of each row
-//   k  [B, KV, D4*4, k_row]    words  read   keys, transposed: a vector holds four neighbouring keys
-//   v  strides below           words  read   values, four d a vector
-//   y  [B*T, H, D4]            vec4f  write  output
-//   lse  [B, H, lse_row]       f32    write  log of the sum of exp(scores), for the backward pass; only if lse_row > 0
+//   q    [B, KV, D4*4, q_row]  vec4f  read   queries, transposed: a vector holds four neighbouring rows
+//   k    [B, KV, D4*4, k_row]  words  read   keys, transposed: a vector holds four neighbouring keys
+//   v    strides below         words  read   values, four d a vector
+//   y    [B*T, H, D4]          vec4f  write  output
+//   lse  [B, KV, lse_row]      f32    write  log of a row's sum of exponentials, for the backward pass; if lse_row > 0
 //
 // A row is a (token, head) pair of one key/value head, r = t * G + g, so that all rows of a workgroup share keys. 8 x 8
 // lanes hold 32 rows x 64 keys of scores, 4 x 8 a lane; the scores' exponentials pass through workgroup memory, and each
@@ -18,6 +18,7 @@ struct Params {
   T: u32,
   S: u32,
   G: u32,
+  KV: u32,
   D4: u32,
   position: u32,
   window: u32,
@@ -26,15 +27,11 @@ struct Params {
   head_start: u32,
   batch_start: u32,
   q_row: u32,
-  q_start: u32,
   k_row: u32,
-  k_head: u32,
-  k_batch: u32,
   v_row: u32,
   v_start: u32,
   v_head: u32,
   v_batch: u32,
-  y_row: u32,
   lse_row: u32,
   scale: f32,
 }
@@ -51,7 +48,7 @@ const COLUMNS = 2u;  // vectors of the output a lane holds: D4 / 8, rounded up
 const MASKED = -3.0e38;
 const LOWEST = -1.0e30;  // finite, above MASKED: a row that has seen nothing yet stays free of NaN
 
-var<workgroup> weights: array<vec4f, 512>;  // [32 rows, 64 keys]
+var<workgroup> weights: array<vec4f, 512>;  // [64 keys, 8 groups of 4 rows], groups xored by key / 4 to spread banks
 var<workgroup> maxima: array<vec4f, 64>;    // [8 groups of 4 rows, 8 lanes of keys]
 
 fn largest(a: vec4f) -> f32 {
@@ -64,14 +61,15 @@ fn masked(scores: vec4f, first: u32, begin: u32, end: u32) -> vec4f {
   return select(vec4f(MASKED), scores * params.scale, (keys < vec4u(end)) & (keys >= vec4u(begin)));
 }
 
+/// Rows past the end stand on the last token and are not stored.
 fn token_of(row: u32) -> u32 {
   return min(row, params.row_end - 1u) / params.G;
 }
 
-/// Where row's head starts in rows of `stride` vectors. Rows past the end stand on the last one and are not stored.
-fn vector_of(row: u32, batch: u32, kv_head: u32, stride: u32) -> u32 {
-  let r = min(row, params.row_end - 1u);
-  return (batch * params.T + r / params.G) * stride + (kv_head * params.G + r % params.G) * params.D4;
+/// Where row's head starts in y.
+fn output_of(row: u32, batch: u32, kv_head: u32) -> u32 {
+  let head = (batch * params.T + row / params.G) * params.KV * params.G + kv_head * params.G + row % params.G;
+  return head * params.D4;
 }
 
 @compute @workgroup_size(64)
@@ -82,12 +80,9 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
   let row = tile_start + ty * 4u;
   let kv_head = params.head_start + wid.y;
   let batch = params.batch_start + wid.z;
-  let k_base = batch * params.k_batch + kv_head * params.k_head + tx;
+  let q_base = (batch * params.KV + kv_head) * params.D4 * 4u * params.q_row + row / 4u;
+  let k_base = (batch * params.KV + kv_head) * params.D4 * 4u * params.k_row + tx;
   let v_base = batch * params.v_batch + params.v_start + kv_head * params.v_head;
-  let q0 = params.q_start + vector_of(row, batch, kv_head, params.q_row);
-  let q1 = params.q_start + vector_of(row + 1u, batch, kv_head, params.q_row);
-  let q2 = params.q_start + vector_of(row + 2u, batch, kv_head, params.q_row);
-  let q3 = params.q_start + vector_of(row + 3u, batch, kv_head, params.q_row);
 
   // Keys each row sees, and those any row of the tile sees.
   let ends = vec4u(token_of(row), token_of(row + 1u), token_of(row + 2u), token_of(row + 3u)) + params.position + 1u;
@@ -113,25 +108,22 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
     var s21 = vec4f();
     var s30 = vec4f();
     var s31 = vec4f();
+    var q_at = q_base;
     var k_at = k_base + key / 4u;
-    for (var i = 0u; i < params.D4; i++) {
-      let a0 = q[q0 + i];
-      let a1 = q[q1 + i];
-      let a2 = q[q2 + i];
-      let a3 = q[q3 + i];
-      for (var j = 0u; j < 4u; j++) {
-        let near = widen(k[k_at]);
-        let far = widen(k[k_at + 8u]);
-        k_at += params.k_row;
-        s00 += a0[j] * near;
-        s01 += a0[j] * far;
-        s10 += a1[j] * near;
-        s11 += a1[j] * far;
-        s20 += a2[j] * near;
-        s21 += a2[j] * far;
-        s30 += a3[j] * near;
-        s31 += a3[j] * far;
-      }
+    for (var d = 0u; d < params.D4 * 4u; d++) {
+      let a = q[q_at];
+      let near = widen(k[k_at]);
+      let far = widen(k[k_at + 8u]);
+      q_at += params.q_row;
+      k_at += params.k_row;
+      s00 += a.x * near;
+      s01 += a.x * far;
+      s10 += a.y * near;
+      s11 += a.y * far;
+      s20 += a.z * near;
+      s21 += a.z * far;
+      s30 += a.w * near;
+      s31 += a.w * far;
     }
     let near_key = key + tx * 4u;
     let far_key = near_key + 32u;
@@ -151,19 +143,28 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
       largest(max(s30, s31)),
     );
     workgroupBarrier();
+    let count = min(64u, tile_last - key);
     var raised = highest;
-    for (var i = 0u; i < 8u; i++) { raised = max(raised, maxima[ty * 8u + i]); }
+    for (var i = 0u; i < min(8u, (count + 3u) / 4u); i++) { raised = max(raised, maxima[ty * 8u + i]); }
     let keep = exp(highest - raised);
     highest = raised;
-    let to = ty * 64u + tx;
-    weights[to] = exp(s00 - raised.x);
-    weights[to + 8u] = exp(s01 - raised.x);
-    weights[to + 16u] = exp(s10 - raised.y);
-    weights[to + 24u] = exp(s11 - raised.y);
-    weights[to + 32u] = exp(s20 - raised.z);
-    weights[to + 40u] = exp(s21 - raised.z);
-    weights[to + 48u] = exp(s30 - raised.w);
-    weights[to + 56u] = exp(s31 - raised.w);
+    s00 = exp(s00 - raised.x);
+    s01 = exp(s01 - raised.x);
+    s10 = exp(s10 - raised.y);
+    s11 = exp(s11 - raised.y);
+    s20 = exp(s20 - raised.z);
+    s21 = exp(s21 - raised.z);
+    s30 = exp(s30 - raised.w);
+    s31 = exp(s31 - raised.w);
+    let to = tx * 32u + (ty ^ tx);
+    weights[to] = vec4f(s00.x, s10.x, s20.x, s30.x);
+    weights[to + 8u] = vec4f(s00.y, s10.y, s20.y, s30.y);
+    weights[to + 16u] = vec4f(s00.z, s10.z, s20.z, s30.z);
+    weights[to + 24u] = vec4f(s00.w, s10.w, s20.w, s30.w);
+    weights[to + 256u] = vec4f(s01.x, s11.x, s21.x, s31.x);
+    weights[to + 264u] = vec4f(s01.y, s11.y, s21.y, s31.y);
+    weights[to + 272u] = vec4f(s01.z, s11.z, s21.z, s31.z);
+    weights[to + 280u] = vec4f(s01.w, s11.w, s21.w, s31.w);
     workgroupBarrier();
 
     total *= keep;
@@ -173,41 +174,32 @@ fn attention_tile(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_i
       sum2[c] *= keep.z;
       sum3[c] *= keep.w;
     }
-    let count = min(16u, (tile_last - key + 3u) / 4u);
+    var v_at = v_base + key * params.v_row;
     for (var i = 0u; i < count; i++) {
-      let p0 = weights[ty * 64u + i];
-      let p1 = weights[ty * 64u + i + 16u];
-      let p2 = weights[ty * 64u + i + 32u];
-      let p3 = weights[ty * 64u + i + 48u];
-      total += vec4f(dot(p0, vec4f(1.0)), dot(p1, vec4f(1.0)), dot(p2, vec4f(1.0)), dot(p3, vec4f(1.0)));
-      // Keys past the last one have weight 0; the last one's values stand in for theirs.
-      let at = vec4u(v_base) + min(vec4u(key + i * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(tile_last - 1u)) * params.v_row;
+      let p = weights[i * 8u + (ty ^ ((i / 4u) & 7u))];
+      total += p;
       for (var c = 0u; c < COLUMNS; c++) {
-        let column = min(tx + c * 8u, params.D4 - 1u);
-        let v0 = widen(v[at.x + column]);
-        let v1 = widen(v[at.y + column]);
-        let v2 = widen(v[at.z + column]);
-        let v3 = widen(v[at.w + column]);
-        sum0[c] += p0.x * v0 + p0.y * v1 + p0.z * v2 + p0.w * v3;
-        sum1[c] += p1.x * v0 + p1.y * v1 + p1.z * v2 + p1.w * v3;
-        sum2[c] += p2.x * v0 + p2.y * v1 + p2.z * v2 + p2.w * v3;
-        sum3[c] += p3.x * v0 + p3.y * v1 + p3.z * v2 + p3.w * v3;
+        let value = widen(v[v_at + min(tx + c * 8u, params.D4 - 1u)]);
+        sum0[c] += p.x * value;
+        sum1[c] += p.y * value;
+        sum2[c] += p.z * value;
+        sum3[c] += p.w * value;
       }
+      v_at += params.v_row;
     }
   }
 
   if (params.lse_row > 0u && tx < 4u && row + tx < params.row_end) {
-    let head = batch * (params.y_row / params.D4) + kv_head * params.G + (row + tx) % params.G;
-    lse[head * params.lse_row + token_of(row + tx)] = highest[tx] + log(total[tx]);
+    lse[(batch * params.KV + kv_head) * params.lse_row + row + tx] = highest[tx] + log(total[tx]);
   }
   let normal = 1.0 / total;
   for (var c = 0u; c < COLUMNS; c++) {
     let column = tx + c * 8u;
     if (column < params.D4) {
-      if (row < params.row_end) { y[vector_of(row, batch, kv_head, params.y_row) + column] = sum0[c] * normal.x; }
-      if (row + 1u < params.row_end) { y[vector_of(row + 1u, batch, kv_head, params.y_row) + column] = sum1[c] * normal.y; }
-      if (row + 2u < params.row_end) { y[vector_of(row + 2u, batch, kv_head, params.y_row) + column] = sum2[c] * normal.z; }
-      if (row + 3u < params.row_end) { y[vector_of(row + 3u, batch, kv_head, params.y_row) + column] = sum3[c] * normal.w; }
+      if (row < params.row_end) { y[output_of(row, batch, kv_head) + column] = sum0[c] * normal.x; }
+      if (row + 1u < params.row_end) { y[output_of(row + 1u, batch, kv_head) + column] = sum1[c] * normal.y; }
+      if (row + 2u < params.row_end) { y[output_of(row + 2u, batch, kv_head) + column] = sum2[c] * normal.z; }
+      if (row + 3u < params.row_end) { y[output_of(row + 3u, batch, kv_head) + column] = sum3[c] * normal.w; }
     }
   }
 }

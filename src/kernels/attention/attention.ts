@@ -39,36 +39,30 @@ export function attention(enc: Encoder, q: Tensor, cache: KvCache, options: Atte
   if (!(window >= 1)) throw new ShapeError(`attention: slidingWindow should be at least 1 but is ${window}`)
 
   const scale = options.scale ?? 1 / Math.sqrt(D)
-  return withPaddedHeads(enc, q, H, D, (padded, D4) => {
-    const call = {
-      dtype: cache.dtype,
-      q: padded,
-      k: cache.k,
-      v: cache.v,
-      T,
-      S,
-      H,
-      KV,
-      D4,
-      scale,
-      kRow: capacity / 4,
-    }
+  const D4 = Math.ceil(D / 4)
+  const G = H / KV
+  return enc.scope(() => {
+    const call = { dtype: cache.dtype, k: cache.k, v: cache.v, T, S, KV, G, D4, scale }
     const seen = Math.min(window, S)
-    if ((T * H) / KV <= DECODE_ROWS)
-      return enc.scope(() => dispatchDecode(enc, { ...call, position, window: seen }))
-    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
-    dispatchTiles(enc, {
-      ...call,
-      y,
-      B: 1,
-      causal: { position, window: seen },
-      qStart: 0,
-      vRow: D4,
-      vStart: 0,
-      vHead: capacity * D4,
-      vBatch: 0,
-    })
-    return y
+    let y
+    if (T * G <= DECODE_ROWS) {
+      const rows = D % 4 ? repackRows(enc, q, H, D, D4 * 4) : q
+      y = dispatchDecode(enc, { ...call, q: rows, position, window: seen })
+    } else {
+      y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
+      dispatchTiles(enc, {
+        ...call,
+        q: transposeHeads(enc, q, { B: 1, KV, G, D }),
+        y,
+        B: 1,
+        causal: { position, window: seen },
+        vRow: D4,
+        vStart: 0,
+        vHead: capacity * D4,
+        vBatch: 0,
+      })
+    }
+    return D % 4 ? repackRows(enc, y, H, D4 * 4, D) : y
   })
 }
 
@@ -125,34 +119,29 @@ export function attentionFull(
   if (valid < 1 || valid > S) throw new ShapeError(`attention: validKeys should be 1 to ${S} but is ${valid}`)
 
   return enc.scope(() => {
-    // Vector loads need head dims and columns in fours; other tensors are copied into such a form first.
+    // Vector loads need head dims and columns in fours; other values are copied into such a form first.
     const D4 = Math.ceil(D / 4)
-    const aligned = (tensor: Tensor, start: number) =>
-      D % 4 === 0 && start % 4 === 0 && lastDim(tensor) % 4 === 0
-    const qIn = aligned(q, qStart) ? q : repackRows(enc, q, H, D, D4 * 4, qStart)
-    const vIn = aligned(v, vStart) ? v : repackRows(enc, v, KV, D, D4 * 4, vStart)
-    const keys = transposeHeads(enc, k, B, KV, D, D4 * 4, kStart)
+    const aligned = D % 4 === 0 && vStart % 4 === 0 && lastDim(v) % 4 === 0
+    const values = aligned ? v : repackRows(enc, v, KV, D, D4 * 4, vStart)
     const y = enc.temp([B * T, H * D4 * 4], 'f32', 'attention')
     dispatchTiles(enc, {
       dtype: 'f32',
-      q: qIn,
-      k: keys,
-      v: vIn,
+      q: transposeHeads(enc, q, { B, KV, G: H / KV, D, start: qStart }),
+      k: transposeHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
+      v: values,
       y,
       B,
       T,
       S: valid,
-      H,
       KV,
+      G: H / KV,
       D4,
       scale: options.scale ?? 1 / Math.sqrt(D),
       causal: undefined,
-      qStart: qIn === q ? qStart / 4 : 0,
-      kRow: lastDim(keys) / 4,
-      vRow: lastDim(vIn) / 4,
-      vStart: vIn === v ? vStart / 4 : 0,
+      vRow: lastDim(values) / 4,
+      vStart: aligned ? vStart / 4 : 0,
       vHead: D4,
-      vBatch: (S * lastDim(vIn)) / 4,
+      vBatch: (S * lastDim(values)) / 4,
     })
     return D % 4 === 0 ? y : repackRows(enc, y, H, D4 * 4, D)
   })
@@ -162,20 +151,4 @@ function expectHeads(op: string, heads: number, kvHeads: number): void {
   if (heads % kvHeads) {
     throw new ShapeError(`${op}: ${heads} query heads should be a multiple of ${kvHeads} key/value heads`)
   }
-}
-
-/** Runs with q's heads padded to a multiple of 4, and cuts the result back. */
-function withPaddedHeads(
-  enc: Encoder,
-  q: Tensor,
-  heads: number,
-  headDim: number,
-  run: (q: Tensor, D4: number) => Tensor,
-): Tensor {
-  const D4 = Math.ceil(headDim / 4)
-  if (headDim % 4 === 0) return run(q, D4)
-  return enc.scope(() => {
-    const y = run(repackRows(enc, q, heads, headDim, D4 * 4), D4)
-    return repackRows(enc, y, heads, D4 * 4, headDim)
-  })
 }

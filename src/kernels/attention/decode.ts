@@ -1,6 +1,6 @@
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
-import type { Tensor } from '../tensor'
+import { lastDim, type Tensor } from '../tensor'
 import f16 from '../wgsl/kv-f16.wgsl?raw'
 import f32 from '../wgsl/kv-f32.wgsl?raw'
 import decode from './attention-decode.wgsl?raw'
@@ -44,44 +44,44 @@ const MERGE_WG = 64
 /** Rows (token, head) of one key/value head up to which the decode form is taken. */
 export const DECODE_ROWS = 32
 
-/** Few queries over a cache, in the kernels' own terms; `kRow` is in vectors of four. */
+/** Few queries over a cache, in the kernels' own terms. */
 export interface DecodeCall {
   readonly dtype: 'f32' | 'f16'
   /** [T, H, D4*4]. */
   readonly q: Tensor
-  /** [KV, D4*4, kRow*4]. */
+  /** [KV, D4*4, capacity]. */
   readonly k: Tensor
-  /** [KV, kRow*4, D4*4]. */
+  /** [KV, capacity, D4*4]. */
   readonly v: Tensor
   readonly T: number
   readonly S: number
-  readonly H: number
   readonly KV: number
+  /** Query heads a key/value head. */
+  readonly G: number
   readonly D4: number
   readonly scale: number
   readonly position: number
   readonly window: number
-  readonly kRow: number
 }
 
 /** Dispatches one workgroup a range of keys, and the merge where there are several. Returns: [T, H*D4*4]. */
 export function dispatchDecode(enc: Encoder, call: DecodeCall): Tensor {
-  const { q, k, v, T, S, H, KV, D4, position, window } = call
-  const G = H / KV
+  const { q, k, v, T, S, KV, G, D4, position, window } = call
+  const H = KV * G
   const rows = T * G
   const splitFirst = Math.floor(Math.max(0, position + 1 - window) / RANGE)
   const splits = Math.ceil(S / RANGE) - splitFirst
   const sums = enc.temp([T, H * splits * D4 * 4], 'f32', 'attention decode')
   const stats = enc.temp([T * H, splits, 2], 'f32', 'attention stats')
-  // 1, 2, 4 or 8 rows a workgroup: a shader for each row count would be compiled for nothing.
-  const ROWS = Math.min(8, 2 ** Math.ceil(Math.log2(rows)))
+  const QUADS = rows > 4 ? 2 : 1
+  const ROWS = 4 * QUADS
   const groups = Math.ceil(rows / ROWS)
   const flops = 4 * RANGE * ROWS * groups * KV * D4 * 4
   const most = Math.max(1, Math.floor(enc.gpu.caps.maxDispatchFlops / flops))
   for (let start = 0; start < splits; start += most) {
     const count = Math.min(most, splits - start)
     enc.dispatch(
-      kernels[call.dtype].as({ ROWS }),
+      kernels[call.dtype].as({ QUADS }),
       { q, k, v, out: sums, stats },
       {
         T,
@@ -91,7 +91,7 @@ export function dispatchDecode(enc: Encoder, call: DecodeCall): Tensor {
         D4,
         position,
         window,
-        k_row: call.kRow,
+        k_row: lastDim(k) / 4,
         split_first: splitFirst,
         split_start: start,
         splits,

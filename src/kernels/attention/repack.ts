@@ -9,7 +9,17 @@ const kernel = defineKernel({
   name: 'attention-repack',
   wgsl,
   bindings: { from_rows: 'read', to_rows: 'write' },
-  params: { rows: 'u32', H: 'u32', D: 'u32', row: 'u32', start: 'u32', to_D: 'u32', S: 'u32', to_row: 'u32' },
+  params: {
+    rows: 'u32',
+    H: 'u32',
+    G: 'u32',
+    D: 'u32',
+    row: 'u32',
+    start: 'u32',
+    to_D: 'u32',
+    T: 'u32',
+    to_row: 'u32',
+  },
 })
 
 /** Rows of H heads of D, taken from column `start`, as rows of H heads of `toD`, padded by zeros or cut. */
@@ -19,31 +29,37 @@ export function repackRows(enc: Encoder, x: Tensor, H: number, D: number, toD: n
   enc.dispatch(
     kernel.as({ WG, TRANSPOSED: false }),
     { from_rows: x, to_rows: y },
-    { rows, H, D, row: lastDim(x), start, to_D: toD, S: 1, to_row: 1 },
+    { rows, H, G: 1, D, row: lastDim(x), start, to_D: toD, T: 1, to_row: 1 },
     { groups: Math.ceil((rows * H * toD) / WG) },
   )
   return y
 }
 
-/** Heads of [B*S, row] from column `start` as [B, H, toD, S rounded up to 4]. */
-export function transposeHeads(
-  enc: Encoder,
-  x: Tensor,
-  B: number,
-  H: number,
-  D: number,
-  toD: number,
-  start = 0,
-): Tensor {
+/** Which heads `transposeHeads` takes. */
+export interface Heads {
+  /** Pictures, or 1. */
+  readonly B: number
+  /** Key/value heads. */
+  readonly KV: number
+  /** Query heads each of them serves; 1 for keys and values themselves. */
+  readonly G: number
+  readonly D: number
+  /** First column; default 0. */
+  readonly start?: number
+}
+
+/** [B*T, row] as [B, KV, D rounded up to 4, T*G rounded up to 4], padded by zeros; see repack.wgsl. */
+export function transposeHeads(enc: Encoder, x: Tensor, { B, KV, G, D, start = 0 }: Heads): Tensor {
   const rows = rowsOf(x)
-  const S = rows / B
-  const toRow = Math.ceil(S / 4) * 4
-  const y = enc.temp([B, H, toD, toRow], 'f32', 'attention keys')
+  const T = rows / B
+  const to_D = Math.ceil(D / 4) * 4
+  const to_row = Math.ceil((T * G) / 4) * 4
+  const y = enc.temp([B, KV, to_D, to_row], 'f32', 'attention transposed')
   enc.dispatch(
     kernel.as({ WG, TRANSPOSED: true }),
     { from_rows: x, to_rows: y },
-    { rows, H, D, row: lastDim(x), start, to_D: toD, S, to_row: toRow },
-    { groups: Math.ceil((B * H * toD * toRow) / WG) },
+    { rows, H: KV, G, D, row: lastDim(x), start, to_D, T, to_row },
+    { groups: Math.ceil((B * KV * to_D * to_row) / WG) },
   )
   return y
 }

@@ -1,20 +1,22 @@
 // Copies heads into rows of another head length, or transposed:
 //   rows:        to[r, h, d] = from[r, start + h*D + d],  0 for d >= D
-//   TRANSPOSED:  to[b, h, d, s] = from[b*S + s, start + h*D + d],  0 for d >= D and s >= S
+//   TRANSPOSED:  to[b, h, d, s] = from[b*T + s / G, start + (h*G + s % G)*D + d],  0 for d >= D and s >= T*G
 //
-//   from  [rows, row]                              f32  read   heads H of D from column `start`
-//   to    [rows, H*to_D] or [B, H, to_D, to_row]   f32  write
+//   from_rows  [B*T, row]                             f32  read   heads from column `start`
+//   to_rows    [B*T, H*to_D] or [B, H, to_D, to_row]  f32  write
 //
-// One invocation an element of `to`, neighbours along its last axis; copied heads shorter than theirs are cut.
+// One invocation an element written, neighbours along its last axis; heads longer than to_D are cut. Transposed, the G
+// query heads that share a key/value head lie side by side, tokens apart, as one axis of T*G rows.
 
 struct Params {
   rows: u32,
   H: u32,
+  G: u32,
   D: u32,
   row: u32,
   start: u32,
   to_D: u32,
-  S: u32,
+  T: u32,
   to_row: u32,
 }
 
@@ -35,15 +37,14 @@ fn repack(
   var r = 0u;
   var h = 0u;
   var d = 0u;
-  var inside = true;
   if (TRANSPOSED) {
     let s = index % params.to_row;
     d = (index / params.to_row) % params.to_D;
-    h = (index / (params.to_row * params.to_D)) % params.H;
+    h = (index / (params.to_row * params.to_D)) % params.H * params.G + s % params.G;
     let b = index / (params.to_row * params.to_D * params.H);
-    inside = s < params.S;
-    r = b * params.S + s;
-    if (b * params.S >= params.rows) { return; }
+    r = b * params.T + s / params.G;
+    if (b * params.T >= params.rows) { return; }
+    if (s >= params.T * params.G) { d = params.D; }
   } else {
     d = index % params.to_D;
     h = (index / params.to_D) % params.H;
@@ -51,6 +52,6 @@ fn repack(
     if (r >= params.rows) { return; }
   }
   var value = 0.0;
-  if (inside && d < params.D) { value = from_rows[r * params.row + params.start + h * params.D + d]; }
+  if (d < params.D) { value = from_rows[r * params.row + params.start + h * params.D + d]; }
   to_rows[index] = value;
 }

@@ -15,6 +15,7 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
       T: 'u32',
       S: 'u32',
       G: 'u32',
+      KV: 'u32',
       D4: 'u32',
       position: 'u32',
       window: 'u32',
@@ -23,15 +24,11 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
       head_start: 'u32',
       batch_start: 'u32',
       q_row: 'u32',
-      q_start: 'u32',
       k_row: 'u32',
-      k_head: 'u32',
-      k_batch: 'u32',
       v_row: 'u32',
       v_start: 'u32',
       v_head: 'u32',
       v_batch: 'u32',
-      y_row: 'u32',
       lse_row: 'u32',
       scale: 'f32',
     },
@@ -39,26 +36,28 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
 
 const kernels = { f32: kernelFor('f32'), f16: kernelFor('f16') }
 
-/** One attention call in the kernels' own terms; strides are in vectors of four. */
+/** One attention call in the kernels' own terms; strides of v are in vectors of four. */
 export interface AttentionCall {
   readonly dtype: 'f32' | 'f16'
+  /** [B, KV, D4*4, T*G rounded up to 4]. */
   readonly q: Tensor
-  /** [B, KV, D4*4, kRow*4]. */
+  /** [B, KV, D4*4, keys rounded up to 4]. */
   readonly k: Tensor
   readonly v: Tensor
+  /** [B*T, H*D4*4]. */
   readonly y: Tensor
-  /** [B, H, T rounded up to 4]: log of each row's sum of exponentials, where the backward pass will need it. */
+  /** [B, KV, T*G rounded up to 4]: log of each row's sum of exponentials, where the backward pass will need it. */
   readonly lse?: Tensor
   readonly B: number
   readonly T: number
+  /** Keys that count. */
   readonly S: number
-  readonly H: number
   readonly KV: number
+  /** Query heads a key/value head. */
+  readonly G: number
   readonly D4: number
   readonly scale: number
   readonly causal: { readonly position: number; readonly window: number } | undefined
-  readonly qStart: number
-  readonly kRow: number
   readonly vRow: number
   readonly vStart: number
   readonly vHead: number
@@ -69,8 +68,7 @@ const ROWS = 32
 
 /** Dispatches the tile form, cut over rows, then heads, then pictures so that each dispatch stays short. */
 export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
-  const { B, T, S, H, KV, D4, causal } = call
-  const G = H / KV
+  const { B, T, S, KV, G, D4, causal } = call
   const rows = T * G
   const lse = call.lse ?? enc.temp([4], 'f32', 'attention lse, unused')
   const variant = kernels[call.dtype].as({ COLUMNS: Math.ceil(D4 / 8) })
@@ -95,6 +93,7 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
             T,
             S,
             G,
+            KV,
             D4,
             position: causal?.position ?? S,
             window: causal?.window ?? S,
@@ -103,15 +102,11 @@ export function dispatchTiles(enc: Encoder, call: AttentionCall): void {
             head_start: headStart,
             batch_start: batchStart,
             q_row: lastDim(call.q) / 4,
-            q_start: call.qStart,
-            k_row: call.kRow,
-            k_head: D4 * 4 * call.kRow,
-            k_batch: KV * D4 * 4 * call.kRow,
+            k_row: lastDim(call.k) / 4,
             v_row: call.vRow,
             v_start: call.vStart,
             v_head: call.vHead,
             v_batch: call.vBatch,
-            y_row: H * D4,
             lse_row: call.lse ? lastDim(call.lse) : 0,
             scale: call.scale,
           },
