@@ -1,0 +1,16 @@
+import { expect, test } from './support/fixtures'
+import { picturePath, samples } from './support/samples'
+
+test.describe('the bundled model answers as PyTorch does', () => {
+  for (const { image, turns } of samples) {
+    test(image, async ({ chat }) => {
+      for (const [i, turn] of turns.entries()) {
+        const pictures = i === 0 ? [picturePath(image)] : []
+        const { reply } = await chat.ask(turn.question, ...pictures)
+        expect(reply.promptTokenIds).toEqual(turn.input_ids)
+        expect(reply.tokenIds).toEqual(turn.generated_ids)
+        await expect(chat.text()).toHaveText(turn.reply)
+      }
+    })
+  }
+})

@@ -1,0 +1,104 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from './support/fixtures'
+import { sample } from './support/samples'
+import { expectGivenUp, freeLastShard, fulfilChanged, holdLastShard, serveLastShard } from './support/shards'
+
+const bundled = fileURLToPath(new URL('../public/models/trilobite-nano-llava', import.meta.url))
+const digit = sample('06')
+
+test('a load that is cancelled, broken or refused says so, and the next one works', async ({ visit }) => {
+  const { page } = visit
+  await visit.open()
+
+  await test.step('cancelled', async () => {
+    const hold = await holdLastShard(page)
+    await visit.part('load-button').click()
+    const request = await hold.reached
+    const card = visit.part('load-progress')
+    await expect(card).toContainText('File 2 of 2: model-00002-of-00002.safetensors, 0 B of 4.6 MB')
+    await expect(card).toContainText('4.7 MB of 9.3 MB')
+    await expect(card).toContainText(/\/s/)
+    await visit.part('cancel-load').click()
+    await expect(visit.engine('idle')).toBeVisible()
+    await expectGivenUp(request)
+    await expect(card).toBeHidden()
+    await expect(visit.part('banner')).toHaveCount(0)
+  })
+
+  await test.step('a shard whose header is damaged', async () => {
+    await serveLastShard(page, (route) =>
+      fulfilChanged(route, (bytes) => {
+        bytes.write('!', 8)
+        return bytes
+      }),
+    )
+    await visit.part('load-button').click()
+    const banner = visit.part('banner')
+    await expect(banner).toHaveAttribute('data-error', 'CheckpointError')
+    await expect(banner).toContainText('weights are damaged')
+    await banner.getByText('Details').click()
+    await expect(banner).toContainText('model-00002-of-00002.safetensors')
+    await expect(visit.engine('idle')).toBeVisible()
+  })
+
+  await test.step('a shard that ends early', async () => {
+    await serveLastShard(page, (route) => fulfilChanged(route, (bytes) => bytes.subarray(0, 100_000)))
+    await visit.part('remedy-retry').click()
+    const banner = visit.part('banner')
+    await expect(banner).toHaveAttribute('data-error', 'NetworkError')
+    await expect(visit.engine('idle')).toBeVisible()
+  })
+
+  await test.step('a server that fails', async () => {
+    await serveLastShard(page, (route) => route.fulfill({ status: 503 }))
+    await visit.part('remedy-retry').click()
+    const banner = visit.part('banner')
+    await expect(banner).toContainText('A file could not be downloaded.')
+    await expect(banner).toHaveAttribute('data-error', 'NetworkError')
+    await expect(visit.engine('idle')).toBeVisible()
+    // The browser itself notes each refusal in the console.
+    visit.offences.forgive(/503/)
+  })
+
+  await test.step('the whole model', async () => {
+    await freeLastShard(page)
+    await visit.part('remedy-retry').click()
+    await visit.untilReady()
+    await expect(visit.part('banner')).toHaveCount(0)
+    const [turn] = digit.turns
+    const { reply } = await visit.ask(turn!.question, digit.path)
+    expect(reply.tokenIds).toEqual(turn!.generated_ids)
+  })
+})
+
+test('a folder of this machine is planned, loaded and answers', async ({ visit }) => {
+  await visit.open()
+  await visit.part('screen-models').click()
+  const chooser = visit.page.waitForEvent('filechooser')
+  await visit.part('choose-folder').click()
+  await (await chooser).setFiles(bundled)
+  const plan = visit.part('plan')
+  await expect(plan).toContainText('llava (clip_vision_model, mlp2x_gelu, llama)')
+  await expect(plan).toContainText('64 for each picture')
+
+  const requests: string[] = []
+  visit.page.on('request', (request) => requests.push(request.url()))
+  await visit.part('load-button').click()
+  await visit.untilReady()
+  expect(requests.filter((url) => /safetensors|models\//.test(url))).toEqual([])
+  await expect(visit.part('model-name')).toHaveText('trilobite-nano-llava')
+  const [turn] = digit.turns
+  const { reply } = await visit.ask(turn!.question, digit.path)
+  expect(reply.tokenIds).toEqual(turn!.generated_ids)
+})
+
+test('a folder without a checkpoint and an address that is none are refused', async ({ visit }) => {
+  await visit.open()
+  await visit.part('screen-models').click()
+  await visit.part('folder-input').setInputFiles(fileURLToPath(new URL('samples', import.meta.url)))
+  await expect(visit.page.getByRole('alert').filter({ hasText: 'config.json' })).toBeVisible()
+  await visit.part('model-address').fill('not an address')
+  await visit.part('model-address').press('Enter')
+  await expect(visit.page.getByRole('alert').filter({ hasText: 'owner/name' })).toBeVisible()
+  await expect(visit.part('plan')).toContainText('llava (clip_vision_model, mlp2x_gelu, llama)')
+})

@@ -1,0 +1,102 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test } from './support/fixtures'
+import { sample } from './support/samples'
+import { damaged } from './support/pictures'
+import { freeLastShard, holdLastShard } from './support/shards'
+import type { Visit } from './support/visit'
+import { beforeEngine } from './support/worker-script'
+
+const SIZES = { narrow: { width: 390, height: 844 }, wide: { width: 1280, height: 800 } } as const
+
+/**
+ * At 390 and 1280 pixels, by day and by night: nothing wider than the page, no finding by axe, and a picture of it in
+ * test-results/screens/.
+ */
+async function look(visit: Visit, state: string) {
+  const { page } = visit
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const name = `${state}-${size}-${colorScheme}`
+      // Axe measures colours, which a running animation changes.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+      expect(widths[0], `${name}: width of the page`).toBeLessThanOrEqual(widths[1]!)
+      await page.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' })
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
+      expect(found, name).toEqual([])
+    }
+  }
+  await page.setViewportSize(SIZES.wide)
+}
+
+test('before and while loading', async ({ visit }) => {
+  const { page } = visit
+  await visit.open()
+  await look(visit, 'welcome')
+
+  const { reached } = await holdLastShard(page)
+  await visit.part('load-button').click()
+  await reached
+  await expect(visit.part('load-progress')).toContainText('File 2 of 2')
+  await look(visit, 'loading')
+  await visit.part('cancel-load').click()
+  await expect(visit.engine('idle')).toBeVisible()
+  await freeLastShard(page)
+
+  await visit.part('screen-models').click()
+  await expect(visit.part('plan')).toBeVisible()
+  await look(visit, 'models')
+})
+
+test('a chat and its settings', async ({ chat }) => {
+  const [first, second] = sample('09').turns
+  await look(chat, 'ready')
+  await chat.ask(first!.question, sample('09').path)
+  await chat.ask(second!.question)
+  await chat.attach(sample('01').path, damaged.text)
+  await chat.part('composer').fill('What is this?\nIs it an animal or a vehicle?')
+  await look(chat, 'chat')
+  await chat.part('edit').first().click()
+  await look(chat, 'edit')
+  await chat.page.getByRole('button', { name: 'Cancel' }).click()
+  await chat.part('open-settings').click()
+  await look(chat, 'settings')
+  await chat.page.keyboard.press('Escape')
+  await chat.part('thumbnail').first().click()
+  await look(chat, 'lightbox')
+  await chat.page.keyboard.press('Escape')
+  await chat.part('remove-picture').click()
+  await chat.part('composer').fill('')
+})
+
+test('a browser without WebGPU', async ({ visit }) => {
+  await visit.page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'))
+  await beforeEngine(visit.page, 'Reflect.deleteProperty(WorkerNavigator.prototype, "gpu")')
+  await visit.page.goto('./')
+  await expect(visit.engine('unfit')).toBeVisible()
+  await look(visit, 'no-webgpu')
+})
+
+test('the theme is chosen by hand and kept', async ({ visit }) => {
+  const { page } = visit
+  await page.emulateMedia({ colorScheme: 'light' })
+  await visit.open()
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+  const light = await ground()
+  const theme = visit.part('theme')
+  await expect(theme).toHaveAccessibleName('Theme: as the system')
+  await theme.click()
+  await expect(theme).toHaveAccessibleName('Theme: light')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  expect(await ground()).toBe(light)
+  await theme.click()
+  await expect(theme).toHaveAccessibleName('Theme: dark')
+  await page.emulateMedia({ colorScheme: 'light' })
+  const dark = await ground()
+  expect(dark).not.toBe(light)
+  await page.reload()
+  await expect(theme).toHaveAccessibleName('Theme: dark')
+  expect(await ground()).toBe(dark)
+})

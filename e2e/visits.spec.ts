@@ -1,0 +1,79 @@
+import { expect, test } from './support/fixtures'
+import { sample } from './support/samples'
+
+const bird = sample('01')
+
+test('a chat is there again after a reload of the page, and goes on', async ({ visit }) => {
+  await visit.openReady()
+  const [first, second] = bird.turns
+  await visit.ask(first!.question, bird.path)
+
+  await visit.page.reload()
+  await expect(visit.engine('idle')).toBeVisible()
+  await expect(visit.asked).toHaveText(first!.question)
+  await expect(visit.text()).toHaveText(first!.reply)
+  const picture = visit.part('thumbnail').getByRole('img')
+  await expect(picture).toHaveCount(1)
+  expect(
+    await picture.evaluate((image: HTMLImageElement) => image.decode().then(() => image.naturalWidth)),
+  ).toBe(await visit.page.evaluate(() => document.querySelector('img')!.naturalWidth))
+
+  await visit.part('load-button').click()
+  await visit.untilReady()
+  const { reply } = await visit.ask(second!.question)
+  expect(reply.promptTokenIds).toEqual(second!.input_ids)
+  expect(reply.tokenIds).toEqual(second!.generated_ids)
+  expect(reply.reusedTokens).toBe(0)
+
+  await visit.newChat()
+  await visit.page.reload()
+  await expect(visit.engine('idle')).toBeVisible()
+  await expect(visit.part('example').first()).toBeVisible()
+  await expect(visit.questions).toHaveCount(0)
+})
+
+test('an answer cut off by closing the page says so when it opens again', async ({ visit }) => {
+  await visit.openReady()
+  await visit.send(bird.turns[0]!.question, bird.path)
+  await expect(visit.answers).toHaveCount(1)
+  await visit.page.reload()
+  await expect(visit.answers.last()).toHaveAttribute('data-phase', 'interrupted')
+  await expect(visit.answers.last()).toContainText('The page was closed before this answer was complete.')
+  await expect(visit.asked).toHaveText(bird.turns[0]!.question)
+})
+
+test('pictures, scripts and frames in an answer never load', async ({ visit }) => {
+  await visit.open()
+  const said = [
+    'Look: ![tracker](https://example.com/log.png?secret) and',
+    '<img src="https://example.com/a.png" onerror="document.title = \'owned\'">',
+    '<iframe src="https://example.com/"></iframe> <script>document.title = \'owned\'</script>',
+    '<style>@import "https://example.com/a.css"; body { background: url(https://example.com/b.png) }</style>',
+    '[link](https://example.com/card) [bad](javascript:document.title=1) [worse](data:text/html,x)',
+  ].join('\n\n')
+  await visit.page.evaluate(async (text) => {
+    const chat = {
+      version: 1,
+      entries: [
+        { role: 'user', id: 'q', text: 'What is this?', pictures: [] },
+        { role: 'assistant', id: 'a', text, phase: 'stop', stats: undefined, problem: undefined },
+      ],
+    }
+    const open = indexedDB.open('trilobite')
+    await new Promise((done) => (open.onsuccess = done))
+    const change = open.result.transaction('chat', 'readwrite')
+    change.objectStore('chat').put(chat, 'current')
+    await new Promise((done) => (change.oncomplete = done))
+    open.result.close()
+  }, said)
+  await visit.page.reload()
+  await expect(visit.text()).toContainText('[picture not loaded: tracker]')
+  await expect(visit.text().locator('img, iframe, script, style, object, embed, video')).toHaveCount(0)
+  await expect(visit.text()).toContainText('<img src=')
+  const links = visit.text().getByRole('link')
+  await expect(links).toHaveCount(1)
+  await expect(links).toHaveAttribute('href', 'https://example.com/card')
+  await expect(links).toHaveAttribute('rel', /noopener noreferrer/)
+  await expect(visit.page).toHaveTitle('Trilobite')
+  // That nothing was asked of another origin is checked for every test.
+})
