@@ -50,8 +50,14 @@ export function planMemory(
   const budgetBytes = memoryBudget(caps)
   const dtype = resolveDtype(options.dtype, { parameters, is32Bit }, budgetBytes)
   const language = blueprint.language.config
-  const contextLength = Math.min(options.contextLength ?? DEFAULT_CONTEXT, language.maxPositions)
   const kvDtype = dtype === 'f32' ? 'f32' : 'f16'
+  const kvRowBytes = language.kvHeads * language.headDim * (kvDtype === 'f32' ? 4 : 2)
+  const contextLength = Math.min(
+    options.contextLength ?? DEFAULT_CONTEXT,
+    language.maxPositions,
+    // A layer's keys are one binding.
+    Math.floor(caps.maxBindingBytes / kvRowBytes),
+  )
 
   const parts = { vision: 0, connector: 0, language: 0 }
   for (const [name, entry] of tensors) {
@@ -61,8 +67,7 @@ export function planMemory(
     const [rows, cols] = matrixShape(spec)
     parts[part] += spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
   }
-  const kvCache =
-    2 * language.layers * contextLength * language.kvHeads * language.headDim * (kvDtype === 'f32' ? 4 : 2)
+  const kvCache = 2 * language.layers * contextLength * kvRowBytes
   const activations = activationBytes(model)
   const total = parts.vision + parts.connector + parts.language + kvCache + activations
   const fits = total <= budgetBytes

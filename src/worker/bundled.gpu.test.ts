@@ -6,6 +6,7 @@ import { testInstance } from '../kernels/testing/gpu'
 import { GREEDY } from '../model/sampler'
 import type { ChatMessage, WeightDtype } from './api'
 import { Engine } from './engine'
+import { untested } from './testing/untested'
 
 const MODEL = new URL('../../public/models/trilobite-nano-llava/', import.meta.url).pathname
 const SAMPLES = new URL('../../e2e/samples/', import.meta.url)
@@ -38,7 +39,7 @@ async function answers(engine: Engine, sample: Sample) {
 }
 
 async function loaded(dtype: WeightDtype) {
-  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader })
+  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, selfTest: untested })
   await engine.loadFrom(new DiskSource(MODEL), { dtype }, () => {})
   return engine
 }

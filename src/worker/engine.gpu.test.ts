@@ -9,13 +9,14 @@ import type { AskRequest, EngineEvent, LoadProgress, SamplingOptions } from './a
 import { Engine } from './engine'
 import { GoldenCase } from './testing/golden'
 import { rewritten } from './testing/rewritten'
+import { untested } from './testing/untested'
 
 const golden = new GoldenCase('llava-clip-llama')
 const [describeTurn, , , textTurn] = golden.facts.turns
 const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
 
 const newEngine = (restrict: Partial<Capabilities> = {}) =>
-  new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, restrict })
+  new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, restrict, selfTest: untested })
 
 const load = (
   engine: Engine,
@@ -35,12 +36,6 @@ describe('the engine', () => {
     await load(engine)
   })
   afterAll(() => engine.unload())
-
-  test('reports a device that passes its self-test', async () => {
-    const report = await engine.probe()
-    expect(report).toMatchObject({ ok: true, isSoftware: true })
-    expect(report.selfTest!.checks.length).toBeGreaterThan(8)
-  })
 
   test('keeps two tokens in flight and maps nothing but their ids', async () => {
     const sizes: number[] = []
@@ -153,6 +148,33 @@ describe('the engine', () => {
   })
 })
 
+describe('the self-test', () => {
+  test('that passes is in the report', async () => {
+    const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader })
+    const report = await engine.probe()
+    expect(report).toMatchObject({ ok: true, isSoftware: true })
+    expect(report.selfTest!.checks.length).toBeGreaterThan(8)
+  })
+
+  test.each([
+    [
+      'computes wrong values',
+      async () => ({
+        passed: false,
+        checks: [{ name: 'rope', maxError: 1, tolerance: 0, passed: false }],
+        ms: 1,
+      }),
+      /wrong values \(rope\)/,
+    ],
+    ['refuses a shader', () => Promise.reject(new Error('matmul: refused')), /cannot run.*matmul: refused/],
+  ])('on a device that %s keeps the engine from answering', async (_, selfTest, message) => {
+    const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, selfTest })
+    const problem = { name: 'SelfTestError', message: expect.stringMatching(message) as string }
+    expect(await engine.probe()).toMatchObject({ ok: false, problem })
+    await expect(load(engine)).rejects.toMatchObject(problem)
+  })
+})
+
 describe('context', () => {
   test('a reply that fills it ends so; a prompt that exceeds it is refused, and a shorter one is answered', async () => {
     const engine = newEngine()
@@ -223,7 +245,7 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('the language model of
 test('weights split over several bindings answer the same', async () => {
   // The smallest binding that still holds 64 rows of every matrix; the widest is the patch embedding, padded to 608.
   const engine = newEngine({ maxBindingBytes: 64 * 608 * 4 })
-  await load(engine)
+  await load(engine, undefined, 100)
   const parts = engine.loaded!.vlm.weights.matrix('language.model.embed_tokens.weight').parts.length
   expect(parts).toBeGreaterThan(1)
   expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
@@ -240,7 +262,10 @@ test('one path needs neither subgroups nor f16 and answers the same', async () =
 describe('a load that fails', () => {
   test('lists every tensor that is missing, unexpected or mis-shaped, and leaves nothing behind', async () => {
     const engine = newEngine()
-    await engine.probe()
+    // What a device keeps for good (a buffer of params) is there after the first model.
+    await load(engine)
+    await engine.ask(request({}, 1), () => {})
+    await engine.unload()
     const before = (await engine.gpuMemory()).allocatedBytes
     const broken = rewritten(golden, {
       tensors: (tensors) => {
@@ -271,6 +296,16 @@ describe('a load that fails', () => {
     )
     await engine.unload()
     expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
+  })
+
+  test('before its weights leaves the loaded model answering', async () => {
+    const engine = newEngine()
+    await load(engine)
+    const mystery = rewritten(golden, { config: (config) => ({ ...config, model_type: 'mystery' }) })
+    await expect(load(engine, mystery)).rejects.toMatchObject({ name: 'ConfigError' })
+    const reply = await engine.ask(request({}, 4), () => {})
+    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, 4))
+    await engine.unload()
   })
 
   test('by cancelling says so, frees its memory, and the next load works', async () => {

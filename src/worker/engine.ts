@@ -1,26 +1,23 @@
 import { openGpu, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
 import { ChatModel } from '../model/chat-model'
-import { filesToFetch, openModel, type OpenedModel } from '../model/checkpoint-files'
+import { openModel } from '../model/checkpoint-files'
 import { hubSource } from '../model/checkpoint/hub-source'
 import { openSource } from '../model/checkpoint/open-source'
 import type { CheckpointSource } from '../model/checkpoint/source'
-import { AbortError, ConfigError, ImageError } from '../model/errors'
-import { forwardAll, generate } from '../model/generate'
+import { AbortError, ConfigError } from '../model/errors'
+import { generate } from '../model/generate'
 import { createCodecs, type CodecLoader } from '../model/image/codecs'
 import { planMemory } from '../model/plan'
-import { buildPrompt, type Prompt, type PromptImage } from '../model/prompt'
+import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
-import type { TrilobiteError } from '../kernels/errors'
 import type {
   AskEvent,
   AskRequest,
   DeviceReport,
   EngineApi,
   EngineEvent,
-  ErrorName,
-  ImageInput,
   LoadOptions,
   LoadProgress,
   ModelInfo,
@@ -28,8 +25,13 @@ import type {
   ModelSource,
   Reply,
 } from './api'
+import { debugForward, type DebugTensors } from './debug-forward'
+import { describeModel, describePlan, emptyReply } from './descriptions'
+import { reportDevice, unfitDevice } from './device-report'
+import { preparePrompt, type Question } from './prepare-prompt'
 
 export type { ResolveRepository } from '../model/repositories'
+export type { DebugTensors } from './debug-forward'
 
 export interface EngineHost {
   /** `navigator.gpu`, or Dawn's in Node; undefined where there is none. */
@@ -38,6 +40,8 @@ export interface EngineHost {
   readonly imageCodecs: CodecLoader
   /** Capabilities taken away, to try the paths of lesser devices. */
   readonly restrict?: Partial<Capabilities>
+  /** The known-answer test run on a fresh device. Default: the kernels' own. */
+  readonly selfTest?: typeof selfTest
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -47,9 +51,6 @@ export interface OtherSources {
   base?: CheckpointSource | undefined
   resolve?: ResolveRepository | undefined
 }
-
-/** Tensors of one prompt, as golden cases record them. */
-export type DebugTensors = Record<string, { shape: number[]; data: Float32Array }>
 
 /**
  * The engine behind the contract: one device, at most one model, one reply at a time.
@@ -78,21 +79,7 @@ export class Engine implements EngineApi {
     try {
       return (await this.open()).report
     } catch (error) {
-      const { name, message } = error as TrilobiteError
-      return {
-        ok: false,
-        problem: { name: name as ErrorName, message },
-        adapter: { vendor: '', architecture: '', description: '' },
-        isSoftware: false,
-        features: { shaderF16: false, subgroups: false, timestampQuery: false },
-        limits: {
-          maxBufferSize: 0,
-          maxStorageBufferBindingSize: 0,
-          maxComputeWorkgroupStorageSize: 0,
-          maxComputeInvocationsPerWorkgroup: 0,
-          maxStorageBuffersPerShaderStage: 0,
-        },
-      }
+      return unfitDevice(error as Error)
     }
   }
 
@@ -129,7 +116,6 @@ export class Engine implements EngineApi {
       if (signal.aborted) throw new AbortError('load: cancelled.')
       const started = performance.now()
       const { gpu } = await this.usable()
-      this.dropModel()
       try {
         const opened = await openModel(source, {
           ...this.completed(others),
@@ -137,6 +123,8 @@ export class Engine implements EngineApi {
           onFile: (file) => onProgress({ phase: 'config', file }),
         })
         const plan = planMemory(opened, gpu.caps, options)
+        // Only now: a mistyped name or a damaged header leaves the loaded model as it is.
+        this.dropModel()
         const model = await ChatModel.load(gpu, opened, plan, {
           codecs: this.codecs,
           template: options.template,
@@ -200,56 +188,8 @@ export class Engine implements EngineApi {
   }
 
   /** Every tensor a golden case records, for one prompt. */
-  async debugForward(request: Pick<AskRequest, 'messages' | 'raw'>): Promise<DebugTensors> {
-    return this.exclusively(async () => {
-      const model = this.requireModel()
-      const { vlm, images, conversation } = model
-      const { signal } = new AbortController()
-      const tensors: DebugTensors = {}
-      const { Encoder } = await import('../kernels')
-      const pictures: {
-        pixels: Float32Array
-        features: Float32Array
-        connected: Float32Array
-        shapes: number[][]
-      }[] = []
-      for (const image of imagesOf(request)) {
-        const values = await images!.pixels(new Uint8Array(await image.blob.arrayBuffer()))
-        const pixels = images!.uploadPixels(values)
-        const enc = new Encoder(vlm.gpu, vlm.arena, 'debug')
-        const features = vlm.visionFeatures(enc, pixels)
-        const connected = vlm.connect(enc, features)
-        pictures.push({
-          pixels: values.pixels,
-          features: await enc.read(features),
-          connected: await enc.read(connected),
-          shapes: [[3, values.height, values.width], [...features.shape], [...connected.shape]],
-        })
-        enc.end()
-        vlm.gpu.destroyBuffer(pixels.buffer)
-      }
-      const stack = (name: string, pick: (p: (typeof pictures)[number]) => Float32Array, shape: number) => {
-        if (!pictures.length) return
-        const each = pictures.map(pick)
-        const data = new Float32Array(each.reduce((sum, { length }) => sum + length, 0))
-        let at = 0
-        for (const values of each) {
-          data.set(values, at)
-          at += values.length
-        }
-        tensors[name] = { shape: [pictures.length, ...pictures[0]!.shapes[shape]!], data }
-      }
-      stack('pixel_values', ({ pixels }) => pixels, 0)
-      stack('vision_features', ({ features }) => features, 1)
-      stack('connector_output', ({ connected }) => connected, 2)
-      const prompt = await this.prepare(model, request, () => {}, signal)
-      const { inputsEmbeds, logits } = await forwardAll(vlm, conversation, prompt)
-      const rows = prompt.ids.length
-      const { hiddenSize, vocabSize } = vlm.blueprint.language.config
-      tensors['inputs_embeds'] = { shape: [rows, hiddenSize], data: inputsEmbeds }
-      tensors['logits'] = { shape: [rows, vocabSize], data: logits }
-      return tensors
-    })
+  debugForward(question: Question): Promise<DebugTensors> {
+    return this.exclusively(() => debugForward(this.requireModel(), question))
   }
 
   private async answer(
@@ -267,7 +207,7 @@ export class Engine implements EngineApi {
     )
     let prompt: Prompt
     try {
-      prompt = await this.prepare(model, request, onEvent, signal)
+      prompt = await preparePrompt(model, request, onEvent, signal)
     } catch (error) {
       if (!(error instanceof AbortError)) throw error
       return emptyReply(performance.now() - started)
@@ -306,38 +246,6 @@ export class Engine implements EngineApi {
       // The first token belongs to the prompt's time.
       tokensPerSecond: tokenIds.length > 1 ? ((tokenIds.length - 1) / decodeMs) * 1000 : 0,
     }
-  }
-
-  /** Tokenises a conversation and encodes the pictures that are not encoded yet. */
-  private async prepare(
-    model: ChatModel,
-    request: Pick<AskRequest, 'messages' | 'raw'>,
-    onEvent: (e: AskEvent) => void,
-    signal: AbortSignal,
-  ): Promise<Prompt> {
-    const { tokenizer, images } = model
-    const inputs = imagesOf(request)
-    if (inputs.length && !images) {
-      throw new ImageError(
-        'ask: this model reads text only. Remove the pictures or load a vision-language model.',
-      )
-    }
-    const ids = request.raw
-      ? tokenizer.encode(request.raw.prompt)
-      : tokenizer.chat(
-          request.messages.map(({ role, text, images: pictures }) => ({
-            role,
-            text,
-            images: pictures?.length ?? 0,
-          })),
-        ).ids
-    images?.trim(new Set(inputs.map(({ id }) => id)))
-    const encoded: PromptImage[] = []
-    for (const [i, { id, blob }] of inputs.entries()) {
-      onEvent({ type: 'encoding', image: i, images: inputs.length, cached: images!.has(id) })
-      encoded.push(await images!.encode(id, async () => new Uint8Array(await blob.arrayBuffer()), signal))
-    }
-    return buildPrompt(ids, model.opened.blueprint.vision?.imageTokenId, encoded)
   }
 
   /** Repositories a model refers to lie where it lies; the token goes along, as both are on one endpoint. */
@@ -386,37 +294,7 @@ export class Engine implements EngineApi {
       this.model = undefined
       for (const tell of this.watchers) tell({ type: 'device-lost', reason: 'lost', message: error.message })
     })
-    const { caps, adapter } = gpu
-    const { limits } = gpu.device
-    const test = await selfTest(gpu)
-    const failed = test.checks.filter(({ passed }) => !passed).map(({ name }) => name)
-    const report: DeviceReport = {
-      ok: test.passed,
-      ...(!test.passed && {
-        problem: {
-          name: 'SelfTestError',
-          message:
-            `self-test: this device computes wrong values (${failed.join(', ')}). Answers would be nonsense. ` +
-            'Update the graphics driver or try another browser.',
-        },
-      }),
-      adapter,
-      isSoftware: caps.isSoftware,
-      features: {
-        shaderF16: caps.shaderF16,
-        subgroups: caps.subgroups !== undefined,
-        timestampQuery: caps.timestampQuery,
-      },
-      limits: {
-        maxBufferSize: limits.maxBufferSize,
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      },
-      selfTest: test,
-    }
-    return { gpu, report }
+    return { gpu, report: await reportDevice(gpu, this.host.selfTest ?? selfTest) }
   }
 
   /** The device, refused when it computes nonsense. */
@@ -430,56 +308,5 @@ export class Engine implements EngineApi {
   private dropModel(): void {
     this.model?.destroy()
     this.model = undefined
-  }
-}
-
-const imagesOf = (request: Pick<AskRequest, 'messages' | 'raw'>): ImageInput[] =>
-  request.raw ? request.raw.images : request.messages.flatMap(({ images }) => images ?? [])
-
-const emptyReply = (ms: number): Reply => ({
-  text: '',
-  finish: 'aborted',
-  tokenIds: [],
-  promptTokenIds: [],
-  promptTokens: 0,
-  imageTokens: 0,
-  reusedTokens: 0,
-  prefillMs: ms,
-  decodeMs: 0,
-  tokensPerSecond: 0,
-})
-
-function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions): ModelPlan {
-  const plan = planMemory(opened, gpu.caps, options)
-  const { blueprint, source } = opened
-  const files = filesToFetch(opened)
-  return {
-    model: source.name,
-    architecture: blueprint.architecture,
-    dtype: plan.dtype,
-    files,
-    downloadBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    gpuBytes: plan.gpuBytes,
-    fits: plan.fits,
-    ...(plan.advice !== undefined && { advice: plan.advice }),
-    contextLength: plan.contextLength,
-    imageTokens: blueprint.vision?.imageTokens ?? 0,
-    parameters: plan.parameters,
-  }
-}
-
-function describeModel({ opened, plan, peakHostBytes }: ChatModel, gpu: Gpu, loadMs: number): ModelInfo {
-  const { blueprint, source } = opened
-  return {
-    model: source.name,
-    architecture: blueprint.architecture,
-    dtype: plan.dtype,
-    parameters: plan.parameters,
-    contextLength: plan.contextLength,
-    imageTokens: blueprint.vision?.imageTokens ?? 0,
-    acceptsImages: blueprint.vision !== undefined,
-    gpuBytes: gpu.allocatedBytes,
-    peakHostBytes,
-    loadMs,
   }
 }

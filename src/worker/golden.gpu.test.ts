@@ -8,6 +8,7 @@ import { GREEDY } from '../model/sampler'
 import { buildPrompt } from '../model/prompt'
 import type { WeightDtype } from './api'
 import { Engine } from './engine'
+import { untested } from './testing/untested'
 import { GoldenCase, type GoldenTurn } from './testing/golden'
 import { rewritten, type RewrittenTensor } from './testing/rewritten'
 import { bf16ToF32, f32ToF16 } from '../model/checkpoint/half'
@@ -24,7 +25,7 @@ async function load(
   dtype: WeightDtype,
   source: CheckpointSource = new DiskSource(golden.checkpoint),
 ) {
-  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader })
+  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, selfTest: untested })
   const info = await engine.loadFrom(source, { dtype }, () => {})
   return { engine, info, model: engine.loaded! }
 }

@@ -1,0 +1,60 @@
+import type { Gpu } from '../kernels'
+import type { ChatModel } from '../model/chat-model'
+import { filesToFetch, type OpenedModel } from '../model/checkpoint-files'
+import { planMemory } from '../model/plan'
+import type { LoadOptions, ModelInfo, ModelPlan, Reply } from './api'
+
+/** The reply to a question that was stopped before its prompt was ready. */
+export const emptyReply = (ms: number): Reply => ({
+  text: '',
+  finish: 'aborted',
+  tokenIds: [],
+  promptTokenIds: [],
+  promptTokens: 0,
+  imageTokens: 0,
+  reusedTokens: 0,
+  prefillMs: ms,
+  decodeMs: 0,
+  tokensPerSecond: 0,
+})
+
+/** What loading would take. */
+export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions): ModelPlan {
+  const plan = planMemory(opened, gpu.caps, options)
+  const { blueprint, source } = opened
+  const files = filesToFetch(opened)
+  return {
+    model: source.name,
+    architecture: blueprint.architecture,
+    dtype: plan.dtype,
+    files,
+    downloadBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    gpuBytes: plan.gpuBytes,
+    fits: plan.fits,
+    ...(plan.advice !== undefined && { advice: plan.advice }),
+    contextLength: plan.contextLength,
+    imageTokens: blueprint.vision?.imageTokens ?? 0,
+    parameters: plan.parameters,
+  }
+}
+
+/** What was loaded. */
+export function describeModel(
+  { opened, plan, peakHostBytes }: ChatModel,
+  gpu: Gpu,
+  loadMs: number,
+): ModelInfo {
+  const { blueprint, source } = opened
+  return {
+    model: source.name,
+    architecture: blueprint.architecture,
+    dtype: plan.dtype,
+    parameters: plan.parameters,
+    contextLength: plan.contextLength,
+    imageTokens: blueprint.vision?.imageTokens ?? 0,
+    acceptsImages: blueprint.vision !== undefined,
+    gpuBytes: gpu.allocatedBytes,
+    peakHostBytes,
+    loadMs,
+  }
+}
