@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { onGpu } from '../testing/gpu'
+import { onGpu, testGpu } from '../testing/gpu'
 import { seeded } from '../testing/numbers'
 import { attentionBackward, attentionCausal } from './attention-backward'
 import { attentionBackwardCases } from './attention.cases'
@@ -44,6 +44,23 @@ describe('attention-backward', () => {
       })
     const [kept, again] = [await run(true), await run(false)]
     for (const name of ['dq', 'dk', 'dv'] as const) expect(again[name]).toEqual(kept[name])
+  })
+
+  test('gives the same where dispatches are cut short', async () => {
+    const gpu = await testGpu()
+    const inputs = seeded({ q: [70, 64], k: [70, 32], v: [70, 32], dy: [70, 64] })
+    const run = () =>
+      onGpu(inputs, (enc, t) =>
+        attentionBackward(enc, t.dy, t.q, t.k, t.v, undefined, { heads: 4, kvHeads: 2 }),
+      )
+    const whole = await run()
+    const { caps } = gpu
+    try {
+      Object.assign(gpu, { caps: { ...caps, maxDispatchFlops: 1000 } })
+      expect(await run()).toEqual(whole)
+    } finally {
+      Object.assign(gpu, { caps })
+    }
   })
 
   test('refuses keys of another length', async () => {

@@ -47,9 +47,9 @@ export const attentionFullCases = [
 export const attentionBackwardCases = [
   { T: 1, H: 1, KV: 1, D: 16 },
   { T: 31, H: 4, KV: 1, D: 24 },
-  { T: 32, H: 2, KV: 2, D: 64 },
+  { T: 32, H: 2, KV: 2, D: 32 },
   { T: 33, H: 6, KV: 2, D: 64 },
-  { T: 67, H: 2, KV: 1, D: 72 },
+  { T: 67, H: 2, KV: 1, D: 40 },
   { T: 35, H: 2, KV: 2, D: 18 },
   { T: 70, H: 4, KV: 2, D: 32, window: 9 },
 ]
