@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
-import type { KvCache } from '../kv-cache/kv-cache'
+import type { KvCache } from '../kv-layout'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { DECODE_ROWS, dispatchDecode } from './decode'
 import { repackRows, transposeHeads } from './repack'

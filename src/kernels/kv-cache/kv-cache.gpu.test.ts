@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { onGpu, testGpu } from '../testing/gpu'
 import { seeded } from '../testing/numbers'
-import { reshape } from '../tensor'
+import { reshape, type Tensor } from '../tensor'
 import { appendKv, createKvCache, destroyKvCache, kvCacheBytes } from './kv-cache'
 import { kvCacheCases } from './kv-cache.cases'
 import { appendKvRef } from './kv-cache.ref'
@@ -91,7 +91,8 @@ describe('kv-cache', () => {
     const gpu = await testGpu()
     const cache = createKvCache(gpu, 'test', { capacity: 4, kvHeads: 2, headDim: 16, dtype: 'f32' })
     const { rows } = seeded({ rows: [3, 32] })
-    const run = (record: Parameters<typeof onGpu<{ rows: typeof rows }, {}>>[1]) => onGpu({ rows }, record)
+    const run = (record: Parameters<typeof onGpu<{ rows: typeof rows }, Record<string, Tensor>>>[1]) =>
+      onGpu({ rows }, record)
     await expect(
       run((enc, t) => {
         appendKv(enc, cache, t.rows, t.rows, 2)

@@ -3,6 +3,7 @@ import type { Gpu } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { createTensor } from '../gpu/memory'
+import type { KvCache } from '../kv-layout'
 import { lastDim, rowsOf, sizeBytes, type Tensor } from '../tensor'
 import f16 from '../wgsl/kv-f16.wgsl?raw'
 import f32 from '../wgsl/kv-f32.wgsl?raw'
@@ -32,21 +33,7 @@ const kernelFor = (dtype: 'f32' | 'f16') =>
 
 const kernels = { f32: kernelFor('f32'), f16: kernelFor('f16') }
 
-/**
- * Keys and values of one layer's earlier tokens. Keys lie transposed, so that lanes that take neighbouring keys read
- * neighbouring words; head dims are padded to a multiple of 4 by zeros.
- */
-export interface KvCache {
-  /** [kvHeads, headDim rounded up to 4, capacity]. */
-  readonly k: Tensor
-  /** [kvHeads, capacity, headDim rounded up to 4]. */
-  readonly v: Tensor
-  /** Tokens it holds; a multiple of 4. */
-  readonly capacity: number
-  readonly kvHeads: number
-  readonly headDim: number
-  readonly dtype: 'f32' | 'f16'
-}
+export type { KvCache }
 
 export interface KvCacheOptions {
   /** Tokens; rounded up to a multiple of 4. */
