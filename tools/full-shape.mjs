@@ -91,6 +91,7 @@ async function run() {
     'prompt tokens',
     'first token s',
     'ms a token',
+    'CPU s of the answer',
   ]
   const row = [
     report.dtype,
@@ -102,6 +103,7 @@ async function run() {
     `${turn.promptTokens} (${turn.imageTokens} of the picture)`,
     result.prefillSeconds.toFixed(1),
     result.decodeMsPerToken.toFixed(0),
+    seconds(phase('answer')?.cpuMs ?? NaN),
   ]
   recordRow(join(root, 'docs/benchmarks.md'), 'full-shape', header, row, 2)
 }

@@ -53,6 +53,7 @@ export async function measure(options) {
   let hostGrowthBytes = 0
   let residentGrowthBytes = 0
   let sharedPeakBytes = 0
+  let cpuMs = 0
 
   const sample = () => {
     pid ??= descendants(child.pid ?? -1).find((id) =>
@@ -61,6 +62,7 @@ export async function measure(options) {
     const memory = pid === undefined ? undefined : memoryOf(pid)
     if (!memory) return
     sharedPeakBytes = Math.max(sharedPeakBytes, memory.shared)
+    cpuMs = cpuMsOf(/** @type {number} */ (pid))
     const host = memory.anonymous + memory.file
     if (phase === 'config' && Number.isNaN(base.host)) Object.assign(base, { host, resident: memory.total })
     if (phase !== 'config' && phase !== 'weights') return
@@ -70,8 +72,8 @@ export async function measure(options) {
   const enter = (/** @type {string} */ name) => {
     if (name === phase) return
     phase = name
-    begun.push({ name, at: performance.now(), cpuMs: pid === undefined ? 0 : cpuMsOf(pid) })
     sample()
+    begun.push({ name, at: performance.now(), cpuMs })
   }
   const timer = setInterval(sample, SAMPLE_MS)
   child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text))
@@ -86,14 +88,14 @@ export async function measure(options) {
   })
   const status = await new Promise((done) => child.on('close', done))
   clearInterval(timer)
-  const ended = performance.now()
+  const end = { at: performance.now(), cpuMs }
   if (status !== 0)
     throw new Error(`trilobite ended with status ${status}: ${stderr.split('\r\x1b[K').at(-1)}`)
-  const phases = begun.map(({ name, at, cpuMs }, i) => ({
+  const phases = begun.map(({ name, at, cpuMs: begunCpuMs }, i) => ({
     name,
-    ms: (begun[i + 1]?.at ?? ended) - at,
-    cpuMs: (begun[i + 1]?.cpuMs ?? NaN) - cpuMs,
+    ms: (begun[i + 1]?.at ?? end.at) - at,
+    cpuMs: (begun[i + 1]?.cpuMs ?? end.cpuMs) - begunCpuMs,
   }))
   const report = JSON.parse(stdout)
-  return { report, phases, hostGrowthBytes, residentGrowthBytes, sharedPeakBytes, wallMs: ended - started }
+  return { report, phases, hostGrowthBytes, residentGrowthBytes, sharedPeakBytes, wallMs: end.at - started }
 }
