@@ -19,15 +19,25 @@ export function recordRow(file, name, header, row, keys) {
   if (before === undefined || !text.includes(end)) {
     throw new Error(`${file}: expected a table between "${begin}" and "${end}"; add the two lines`)
   }
-  const line = (/** @type {string[]} */ cells) => `| ${cells.join(' | ')} |`
-  const key = row.slice(0, keys).join(' | ')
   const rows = inside
     .split('\n')
-    .filter((text) => text.startsWith('| '))
+    .filter((text) => text.startsWith('|'))
     .slice(2)
-  const kept = rows.filter((text) => !text.startsWith(`| ${key} |`))
-  const table = [line(header), line(header.map(() => '---')), ...kept, line(row)].join('\n')
-  writeFileSync(file, `${before}${begin}\n\n${table}\n\n${end}${after}`)
+    .map((text) =>
+      text
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    )
+  const isSame = (/** @type {string[]} */ other) => row.slice(0, keys).every((cell, i) => cell === other[i])
+  const table = [header, ...rows.filter((other) => !isSame(other)), row]
+  // Padded as Prettier pads tables.
+  const widths = header.map((_, i) => Math.max(3, ...table.map((cells) => cells[i]?.length ?? 0)))
+  const line = (/** @type {string[]} */ cells, fill = ' ') =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width, fill)).join(' | ')} |`
+  const [first, ...others] = table.map((cells) => line(cells))
+  const lines = [first, line([], '-'), ...others].join('\n')
+  writeFileSync(file, `${before}${begin}\n\n${lines}\n\n${end}${after}`)
 }
 
 /** @param {string} text @param {string} begin @param {string} end */

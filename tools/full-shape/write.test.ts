@@ -85,7 +85,7 @@ test('a row replaces the one of the same first cells', () => {
     recordRow(file, 'x', ['a', 'b'], ['2', '2'], 1)
     recordRow(file, 'x', ['a', 'b'], ['1', '3'], 1)
     expect(readFileSync(file, 'utf8')).toBe(
-      'before\n\n<!-- x -->\n\n| a | b |\n| --- | --- |\n| 2 | 2 |\n| 1 | 3 |\n\n<!-- /x -->\n\nafter\n',
+      'before\n\n<!-- x -->\n\n| a   | b   |\n| --- | --- |\n| 2   | 2   |\n| 1   | 3   |\n\n<!-- /x -->\n\nafter\n',
     )
   } finally {
     rmSync(folder, { recursive: true })
