@@ -2,8 +2,9 @@
 // size load and answer, and at what cost?
 //
 //   node tools/full-shape.mjs write [DIR]                                    1.73 GB into .cache/full-shape
-//   node tools/full-shape.mjs measure [DIR] [--dtype f16|q4|q8|f32] [--adapter A] [--image FILE] [--record]
+//   node tools/full-shape.mjs measure [DIR] [--dtype f16|q4|q8|f32] [--adapter A] [--image FILE | --text] [--record]
 //
+// --text    asks without a picture, which takes software adapters seconds in place of many minutes
 // --record  puts the result into docs/benchmarks.md
 
 import { existsSync, readFileSync } from 'node:fs'
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     dtype: { type: 'string', default: 'f16' },
     adapter: { type: 'string', default: 'lavapipe' },
     image: { type: 'string', default: join(root, 'e2e/samples/01-photo.jpg') },
+    text: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
   },
 })
@@ -50,7 +52,8 @@ function weightBytes(folder) {
 
 async function run() {
   if (!existsSync(join(folder, 'config.json'))) write()
-  const { dtype, adapter, image } = values
+  const { dtype, adapter, text } = values
+  const image = text ? undefined : values.image
   const options = { model: folder, image, dtype, adapter }
   const { report, phases, hostGrowthBytes, residentGrowthBytes, sharedPeakBytes, wallMs } =
     await measure(options)
@@ -78,17 +81,17 @@ async function run() {
   }
   console.log(JSON.stringify(result, null, 2))
   console.log(
-    `command: npm run --silent trilobite -- ${askArguments({ ...options, model: 'DIR', image: 'FILE' }).join(' ')}`,
+    `command: npm run --silent trilobite -- ${askArguments({ ...options, model: 'DIR', image: image && 'FILE' }).join(' ')}`,
   )
   if (!values.record) return
   const header = [
     'held as',
     'adapter',
+    'prompt tokens',
     'date',
     'load MB/s',
     'host growth MB',
     'GPU MB',
-    'prompt tokens',
     'first token s',
     'ms a token',
     'CPU s of the answer',
@@ -96,14 +99,14 @@ async function run() {
   const row = [
     report.dtype,
     report.adapter,
+    turn.imageTokens ? `${turn.promptTokens} (${turn.imageTokens} of the picture)` : `${turn.promptTokens}`,
     new Date().toISOString().slice(0, 10),
     result.loadMBps.toFixed(0),
     result.hostGrowthMB.toFixed(0),
     result.gpuMB.toFixed(0),
-    `${turn.promptTokens} (${turn.imageTokens} of the picture)`,
     result.prefillSeconds.toFixed(1),
     result.decodeMsPerToken.toFixed(0),
     seconds(phase('answer')?.cpuMs ?? NaN),
   ]
-  recordRow(join(root, 'docs/benchmarks.md'), 'full-shape', header, row, 2)
+  recordRow(join(root, 'docs/benchmarks.md'), 'full-shape', header, row, 3)
 }

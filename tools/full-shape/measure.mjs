@@ -20,9 +20,9 @@ const SAMPLE_MS = 20
  * }} Measurement
  */
 
-/** The arguments of the command line, as the tables quote them. @param {{ model: string, image: string, dtype: string, adapter: string }} o */
+/** The arguments of the command line, as the tables quote them. @param {{ model: string, image: string | undefined, dtype: string, adapter: string }} o */
 export const askArguments = ({ model, image, dtype, adapter }) => [
-  ...['ask', '--model', model, '--image', image, '--prompt', 'What is this?'],
+  ...['ask', '--model', model, ...(image ? ['--image', image] : []), '--prompt', 'What is this?'],
   ...['--dtype', dtype, '--adapter', adapter, '--json', '--max-new-tokens', '16'],
 ]
 
@@ -32,7 +32,7 @@ export const askArguments = ({ model, image, dtype, adapter }) => [
  * Host growth is counted from the moment the first config file is read until the first kernel is compiled. On software
  * adapters the buffers of the GPU are memory of the process too: lavapipe shares them (counted apart), SwiftShader does not.
  *
- * @param {{ model: string, image: string, dtype: string, adapter: string }} options
+ * @param {{ model: string, image: string | undefined, dtype: string, adapter: string }} options
  * @returns {Promise<Measurement>}
  */
 export async function measure(options) {
