@@ -195,3 +195,28 @@ test('answers and questions are copied', async ({ chat }) => {
   const copied = await chat.page.evaluate(() => navigator.clipboard.readText())
   expect(copied).toBe((await chat.lastTurn()).reply.text)
 })
+
+test('the end of a chat stays in sight while the composer grows', async ({ chat }) => {
+  await chat.page.setViewportSize({ width: 390, height: 500 })
+  await chat.ask(bird.turns[0]!.question, bird.path)
+  await chat.ask(bird.turns[1]!.question)
+  await chat.part('composer').fill('one\ntwo\nthree\nfour\nfive')
+  await chat.attach(digit.path)
+  await expect(chat.part('thumbnail')).toHaveCount(2)
+  const room = async () => {
+    const answer = await chat.text().boundingBox()
+    const composer = await chat.page.locator('.composer').boundingBox()
+    return composer!.y - (answer!.y + answer!.height)
+  }
+  await expect.poll(room).toBeGreaterThanOrEqual(0)
+
+  // A reader who has gone up is left there.
+  await chat.page.getByRole('heading', { name: 'You' }).first().scrollIntoViewIfNeeded()
+  await expect(chat.page.getByRole('button', { name: 'To the end' })).toBeVisible()
+  await chat.part('remove-picture').click()
+  await chat.part('composer').fill('')
+  await expect(chat.page.getByRole('button', { name: 'To the end' })).toBeVisible()
+  await chat.page.getByRole('button', { name: 'To the end' }).click()
+  await expect.poll(room).toBeGreaterThanOrEqual(0)
+  await chat.page.setViewportSize({ width: 1280, height: 800 })
+})

@@ -14,7 +14,7 @@ export interface StreamProgress {
   secondsLeft: number
 }
 
-/** At most ten reports a second. */
+/** At most ten reports a second, and one for each file begun: its first bytes may be long in coming. */
 const REPORT_EVERY_MS = 100
 
 /** The speed shown follows a change within about this time. */
@@ -49,7 +49,7 @@ export class ProgressMeter {
   startFile(index: number): void {
     this.#fileIndex = index
     this.#fileDoneBytes = 0
-    this.#report(this.#reportedAt === undefined)
+    this.#report(true)
   }
 
   add(bytes: number): void {

@@ -309,6 +309,9 @@ describe('progress', () => {
     })
     expect(progress.length).toBeGreaterThanOrEqual(6)
     expect(progress.length).toBeLessThanOrEqual(9)
+    expect(progress).toContainEqual(
+      expect.objectContaining({ file: '2.safetensors', fileDoneBytes: 0, doneBytes: 4000 }),
+    )
     expect(progress[0]).toMatchObject({
       file: '1.safetensors',
       doneBytes: 0,
