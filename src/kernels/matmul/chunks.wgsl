@@ -1,36 +1,23 @@
-// A 16-byte chunk of a weight's row as f32, whatever its dtype; layouts in src/kernels/weight.ts.
-// Reads the bindings `w` (array<vec4u>) and `scales` (array<u32>) and the unpackers of wgsl/weights.wgsl.
+// A 16-byte chunk of a weight's row as it is held, four elements at a time; layouts in src/kernels/weight.ts.
+// Reads the binding `scales` (array<u32>) and the unpackers of wgsl/weights.wgsl; the kernel loads the chunks.
 
 const CHUNK = 4u;  // elements of 16 bytes: 4 f32, 8 f16 or bf16, 16 q8, 32 q4
 const CHUNK4 = CHUNK / 4u;
 
-/// Elements CHUNK * i to CHUNK * i + CHUNK - 1, counted from the weight part's start.
-fn weight_chunk(i: u32) -> array<vec4f, CHUNK4> {
-  var values: array<vec4f, CHUNK4>;
-  let words = w[i];
+/// Scale and offset of a chunk's quantised values.
+fn affine_of(chunk: u32) -> vec2f {
+  if (W_DTYPE == W_Q4) { return unpack2x16float(scales[chunk]); }
+  if (W_DTYPE == W_Q8) { return vec2f(bitcast<f32>(scales[chunk / 2u]), 0.0); }
+  return vec2f(1.0, 0.0);
+}
+
+/// Elements 4 * i to 4 * i + 3 of a chunk, before scale and offset.
+fn unscaled(words: vec4u, i: u32) -> vec4f {
   switch W_DTYPE {
-    case W_F32: { values[0] = bitcast<vec4f>(words); }
-    case W_F16: {
-      for (var j = 0u; j < 2u; j++) {
-        values[j % CHUNK4] = vec4f(unpack2x16float(words[2u * j]), unpack2x16float(words[2u * j + 1u]));
-      }
-    }
-    case W_BF16: {
-      for (var j = 0u; j < 2u; j++) {
-        values[j % CHUNK4] = vec4f(unpack_bf16(words[2u * j]), unpack_bf16(words[2u * j + 1u]));
-      }
-    }
-    case W_Q8: {
-      let scale = bitcast<f32>(scales[i / 2u]);
-      for (var j = 0u; j < 4u; j++) { values[j % CHUNK4] = unpack_q8(words[j]) * scale; }
-    }
-    default: {
-      let affine = unpack2x16float(scales[i]);
-      for (var j = 0u; j < 4u; j++) {
-        values[(2u * j) % CHUNK4] = unpack_q4(words[j], false) * affine.x + affine.y;
-        values[(2u * j + 1u) % CHUNK4] = unpack_q4(words[j], true) * affine.x + affine.y;
-      }
-    }
+    case W_F32: { return bitcast<vec4f>(words); }
+    case W_F16: { return vec4f(unpack2x16float(words[2u * i]), unpack2x16float(words[2u * i + 1u])); }
+    case W_BF16: { return vec4f(unpack_bf16(words[2u * i]), unpack_bf16(words[2u * i + 1u])); }
+    case W_Q8: { return unpack_q8(words[i]); }
+    default: { return unpack_q4(words[i / 2u], (i & 1u) == 1u); }
   }
-  return values;
 }

@@ -1,20 +1,19 @@
-// y = activate(x W^T + bias) + residual, for up to BATCH rows of x: the form for decoding, bound by reading W once
+// y = activate(x W^T + bias) + residual, for one row of x: the form for decoding, bound by reading W once
 //
-//   x         [M, K4]       vec4f  read    rows padded with zeros to the weight's stride
+//   x         [1, K4]       vec4f  read    padded with zeros to the weight's stride
 //   w         [rows, ...]   vec4u  read    one part of the weight, any dtype
 //   scales    [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
 //   bias      [N]           f32    read    where HAS_BIAS
-//   residual  [M, N]        f32    read    where HAS_RESIDUAL
-//   y         [M, N]        f32    update  columns col_start to col_start + rows
+//   residual  [1, N]        f32    read    where HAS_RESIDUAL
+//   y         [1, N]        f32    update  columns col_start to col_start + rows
 //
-// LANES lanes walk a row together, a 16-byte chunk each; every lane does ROWS rows at once, so that x is read once for
-// all of them and several weight loads are in flight. The partial sums meet in workgroup memory after one barrier.
+// LANES lanes walk 4 weight rows together, a 16-byte chunk of each at a time, so that x is read once for the 4 and
+// several loads are in flight. Quantised chunks are summed as they are; scale and min are applied once a block. The
+// lanes' sums meet in workgroup memory after the only barrier, added in a fixed order.
 
-const LANES = 8u;   // lanes a weight row is spread over, a power of two
-const ROWS = 4u;    // weight rows a lane does at once
-const BATCH = 1u;   // rows of x done at once; rows past M repeat the last one and are not stored
-const WG = 64u;     // lanes of the workgroup
-const OUTPUTS = WG / LANES * ROWS;  // weight rows of a workgroup
+const LANES = 8u;  // lanes a weight row is spread over, a power of two
+const WG = 64u;    // lanes of the workgroup
+const OUTPUTS = WG / LANES * 4u;  // weight rows of a workgroup
 
 struct Params {
   M: u32,
@@ -34,53 +33,50 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-var<workgroup> partial: array<f32, OUTPUTS * BATCH * LANES>;
+var<workgroup> partial: array<vec4f, WG>;
 
 @compute @workgroup_size(WG)
-fn matmul_vector(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let first = params.n_start + (wid.y * groups.x + wid.x) * OUTPUTS;
-  if (first >= params.rows) { return; }
+fn matmul_vector(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
+  let first = params.n_start + wid.x * OUTPUTS;
   let lane = local % LANES;
-  let team = local / LANES;
+  let row = first + local / LANES * 4u;
+  let last = params.rows - 1u;
+  let chunks = params.K4 / CHUNK4;
+  let at0 = min(row, last) * chunks;
+  let at1 = min(row + 1u, last) * chunks;
+  let at2 = min(row + 2u, last) * chunks;
+  let at3 = min(row + 3u, last) * chunks;
 
-  let chunks = params.K4 * 4u / CHUNK;
-  var row_at: array<u32, ROWS>;
-  for (var r = 0u; r < ROWS; r++) {
-    row_at[r] = min(first + team * ROWS + r, params.rows - 1u) * chunks;
-  }
-  var acc: array<f32, ROWS * BATCH>;
+  var acc = vec4f();
   for (var chunk = lane; chunk < chunks; chunk += LANES) {
-    var xs: array<vec4f, BATCH * CHUNK4>;
-    for (var b = 0u; b < BATCH; b++) {
-      let from_x = min(params.m_start + b, params.M - 1u) * params.K4 + chunk * CHUNK4;
-      for (var i = 0u; i < CHUNK4; i++) { xs[b * CHUNK4 + i] = x[from_x + i]; }
+    let w0 = w[at0 + chunk];
+    let w1 = w[at1 + chunk];
+    let w2 = w[at2 + chunk];
+    let w3 = w[at3 + chunk];
+    var sums = vec4f();
+    var x_sum = vec4f();
+    for (var i = 0u; i < CHUNK4; i++) {
+      let a = x[chunk * CHUNK4 + i];
+      sums += a * mat4x4f(unscaled(w0, i), unscaled(w1, i), unscaled(w2, i), unscaled(w3, i));
+      x_sum += a;
     }
-    for (var r = 0u; r < ROWS; r++) {
-      let ws = weight_chunk(row_at[r] + chunk);
-      for (var b = 0u; b < BATCH; b++) {
-        var sum = 0.0;
-        for (var i = 0u; i < CHUNK4; i++) { sum += dot(xs[b * CHUNK4 + i], ws[i]); }
-        acc[r * BATCH + b] += sum;
-      }
+    if (W_DTYPE == W_Q4 || W_DTYPE == W_Q8) {
+      let s0 = affine_of(at0 + chunk);
+      let s1 = affine_of(at1 + chunk);
+      let s2 = affine_of(at2 + chunk);
+      let s3 = affine_of(at3 + chunk);
+      acc += vec4f(s0.x, s1.x, s2.x, s3.x) * sums + vec4f(s0.y, s1.y, s2.y, s3.y) * dot(x_sum, vec4f(1.0));
+    } else {
+      acc += sums;
     }
   }
 
-  for (var i = 0u; i < ROWS * BATCH; i++) {
-    partial[(team * ROWS * BATCH + i) * LANES + lane] = acc[i];
-  }
+  partial[local] = acc;
   workgroupBarrier();
-  for (var i = local; i < OUTPUTS * BATCH; i += WG) {
+  if (local < OUTPUTS && first + local < params.rows) {
     var sum = 0.0;
-    for (var l = 0u; l < LANES; l++) { sum += partial[i * LANES + l]; }
-    let row = first + i / BATCH;
-    let m = params.m_start + i % BATCH;
-    if (row < params.rows && m < params.M) {
-      let n = params.col_start + row;
-      y[m * params.N + n] = epilogue(sum, m, n);
-    }
+    for (var l = 0u; l < LANES; l++) { sum += partial[local / 4u * LANES + l][local % 4u]; }
+    let n = params.col_start + first + local;
+    y[n] = epilogue(sum, 0u, n);
   }
 }

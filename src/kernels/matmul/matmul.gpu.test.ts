@@ -2,13 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { packRows, unpackRows } from '../pack/pack'
 import { asWords, emptyWeight, rawBytes } from '../pack/pack.testing'
 import { onGpu, testGpu } from '../testing/gpu'
-import { seeded, type Shaped } from '../testing/numbers'
+import { seeded, shaped, type Shaped } from '../testing/numbers'
+import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import type { Tensor } from '../tensor'
 import { destroyWeight, type Weight, type WeightDtype } from '../weight'
 import { matmul } from './matmul'
-import { matmulCases } from './matmul.cases'
-import { matmulRef } from './matmul.ref'
+import { matmulBackward, matmulWeightBackward } from './matmul-backward'
+import { gradientCases, hardwareCases, matmulCases } from './matmul.cases'
+import { matmulBackwardRef, matmulRef, matmulWeightBackwardRef } from './matmul.ref'
 
 const dtypes = ['f32', 'f16', 'bf16', 'q8', 'q4'] as const
 
@@ -33,13 +35,31 @@ async function withWeight<I extends Record<string, Shaped>, O extends Record<str
   }
 }
 
+/** Runs a test as if the device had other capabilities. */
+async function withCaps(changes: Partial<Capabilities>, run: () => Promise<void>): Promise<void> {
+  const { caps } = await testGpu()
+  const before = { ...caps }
+  try {
+    Object.assign(caps, changes)
+    await run()
+  } finally {
+    Object.assign(caps, before)
+  }
+}
+
+const product = async (dtype: WeightDtype, { M, N, K }: { M: number; N: number; K: number }) => {
+  const { x, w } = seeded({ x: [M, K], w: [N, K] })
+  const { y, held } = await withWeight(w, { dtype }, { x }, (enc, w, t) => ({ y: matmul(enc, t.x, w) }))
+  expect(y).toBeClose(matmulRef(x, held, K))
+}
+
 describe('matmul', () => {
   describe.each(dtypes)('%s', (dtype) => {
-    test.each(matmulCases)('matches the oracle for [$M, $K] x [$N, $K]', async ({ M, N, K }) => {
-      const { x, w } = seeded({ x: [M, K], w: [N, K] })
-      const { y, held } = await withWeight(w, { dtype }, { x }, (enc, w, t) => ({ y: matmul(enc, t.x, w) }))
-      expect(y).toBeClose(matmulRef(x, held, K))
-    })
+    test.each(matmulCases)('matches the oracle for [$M, $K] x [$N, $K]', (size) => product(dtype, size))
+
+    test.each(hardwareCases)('matches it in the form for GPUs for [$M, $K] x [$N, $K]', (size) =>
+      withCaps({ isSoftware: false }, () => product(dtype, size)),
+    )
 
     test.each([1, 5, 70])('reads a weight in several parts, %i rows of x', async (M) => {
       const { x, w, bias, residual } = seeded({ x: [M, 90], w: [200, 90], bias: [200], residual: [M, 200] })
@@ -73,8 +93,8 @@ describe('matmul', () => {
         { length: 401 },
         (_, i) => Math.sign(i - 200) * 10 ** (Math.abs(i - 200) / 25 - 4),
       )
-      const w = Object.assign(scale, { shape: [401, 1] })
-      const x = Object.assign(new Float32Array(M).fill(1), { shape: [M, 1] })
+      const w = shaped(scale, [401, 1])
+      const x = shaped(new Float32Array(M).fill(1), [M, 1])
       const { y } = await withWeight(w, { dtype: 'f32' }, { x }, (enc, w, t) => ({
         y: matmul(enc, t.x, w, { activation }),
       }))
@@ -86,25 +106,18 @@ describe('matmul', () => {
   })
 
   test('cuts a product into dispatches below the device limit', async () => {
-    const gpu = await testGpu()
     const { x, w } = seeded({ x: [150, 64], w: [200, 64] })
-    const limit = gpu.caps.maxDispatchFlops
-    const caps = gpu.caps as { maxDispatchFlops: number }
-    try {
-      for (const M of [1, 150]) {
-        caps.maxDispatchFlops = 2 * 64 * 64 * 64 * 2
-        const rows = Object.assign(x.slice(0, M * 64), { shape: [M, 64] })
+    for (const M of [1, 150]) {
+      const rows = shaped(x.slice(0, M * 64), [M, 64])
+      await withCaps({ maxDispatchFlops: M * 2 * 64 * 64 }, async () => {
         const { y, held } = await withWeight(w, { dtype: 'q4' }, { x: rows }, (enc, w, t) => {
-          if (M === 1) caps.maxDispatchFlops = 2 * 64 * 64
           const before = enc.dispatches
           const y = matmul(enc, t.x, w)
           expect(enc.dispatches - before).toBeGreaterThan(3)
           return { y }
         })
         expect(y).toBeClose(matmulRef(rows, held, 64))
-      }
-    } finally {
-      caps.maxDispatchFlops = limit
+      })
     }
   })
 
@@ -127,5 +140,70 @@ describe('matmul', () => {
     await expect(run((enc, w, t) => matmul(enc, t.x, w, { residual: t.x }))).rejects.toThrow(
       'matmul: residual of w should be [2, 3, 5] but is [2, 3, 8]',
     )
+  })
+})
+
+describe('matmul backward', () => {
+  describe.each(dtypes)('%s', (dtype) => {
+    test.each(gradientCases)('dx matches the oracle for [$M, $N] x [$N, $K]', async ({ M, N, K }) => {
+      const { dy, w } = seeded({ dy: [M, N], w: [N, K] })
+      const { dx, held } = await withWeight(w, { dtype }, { dy }, (enc, w, t) => ({
+        dx: matmulBackward(enc, t.dy, w),
+      }))
+      expect(dx).toBeClose(matmulBackwardRef(dy, held, K))
+    })
+
+    test('dx adds up over the parts of a weight', async () => {
+      const { dy, w } = seeded({ dy: [19, 200], w: [200, 90] })
+      const { dx, held } = await withWeight(w, { dtype, partRows: 64 }, { dy }, (enc, w, t) => ({
+        dx: matmulBackward(enc, t.dy, w),
+      }))
+      expect(dx).toBeClose(matmulBackwardRef(dy, held, 90))
+    })
+  })
+
+  test.each(gradientCases)('dW and db match the oracle for [$M, $N]ᵀ x [$M, $K]', async ({ M, N, K }) => {
+    const { dy, x, dw, db } = seeded({ dy: [M, N], x: [M, K], dw: [N, K], db: [N] })
+    const want = matmulWeightBackwardRef(dy, x, K)
+    const run = (accumulate: boolean) =>
+      onGpu({ dy, x, dw, db }, (enc, t) => {
+        matmulWeightBackward(enc, t.dy, t.x, { dw: t.dw, db: t.db }, accumulate)
+        return { dw: t.dw, db: t.db }
+      })
+    const fresh = await run(false)
+    expect(fresh.dw).toBeClose(want.dw)
+    expect(fresh.db).toBeClose(want.db)
+    expect(await run(false)).toEqual(fresh)
+    const added = await run(true)
+    expect(added.dw).toBeClose(want.dw.map((value, i) => value + dw[i]!))
+    expect(added.db).toBeClose(want.db.map((value, i) => value + db[i]!))
+  })
+
+  test('works with the lanes of a GPU and cut into dispatches', async () => {
+    const { dy, x, w, dw } = seeded({ dy: [70, 45], x: [70, 300], w: [45, 300], dw: [45, 300] })
+    await withCaps({ isSoftware: false, maxDispatchFlops: 2 * 8 * 256 * 45 * 3 }, async () => {
+      const got = await withWeight(w, { dtype: 'f16' }, { dy, x, dw }, (enc, w, t) => {
+        const before = enc.dispatches
+        const dx = matmulBackward(enc, t.dy, w)
+        expect(enc.dispatches - before).toBeGreaterThan(3)
+        matmulWeightBackward(enc, t.dy, t.x, { dw: t.dw }, false)
+        return { dx, dw: t.dw }
+      })
+      expect(got.dx).toBeClose(matmulBackwardRef(dy, got.held, 300))
+      expect(got.dw).toBeClose(matmulWeightBackwardRef(dy, x, 300).dw)
+    })
+  })
+
+  test('refuses shapes that do not fit', async () => {
+    const { dy, x, w, dw } = seeded({ dy: [3, 5], x: [3, 8], w: [4, 8], dw: [4, 8] })
+    await expect(
+      withWeight(w, { dtype: 'f32' }, { dy }, (enc, w, t) => ({ dx: matmulBackward(enc, t.dy, w) })),
+    ).rejects.toThrow('matmul-backward: dy should be f32 [..., 4] for w [4, 8] but is f32 [3, 5]')
+    await expect(
+      onGpu({ dy, x, dw }, (enc, t) => {
+        matmulWeightBackward(enc, t.dy, t.x, { dw: t.dw }, false)
+        return {}
+      }),
+    ).rejects.toThrow('matmul-weight-backward: dw should be [5, 8] but is [4, 8]')
   })
 })

@@ -1,5 +1,6 @@
 import { ACTIVATION_CODE, type Activation } from '../activation-kinds'
 import { ShapeError } from '../errors'
+import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
@@ -7,11 +8,14 @@ import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
 import chunks from './chunks.wgsl?raw'
+import batchWgsl from './matmul-batch.wgsl?raw'
+import directWgsl from './matmul-direct.wgsl?raw'
 import epilogue from './epilogue.wgsl?raw'
 import tileWgsl from './matmul-tile.wgsl?raw'
 import vectorWgsl from './matmul-vector.wgsl?raw'
 import octets from './octets.wgsl?raw'
 import padWgsl from './pad.wgsl?raw'
+import { tiles } from './tiles'
 
 const padKernel = defineKernel({
   name: 'matmul-pad',
@@ -46,9 +50,25 @@ const tileKernel = defineKernel({
   params,
 })
 
+const directKernel = defineKernel({
+  name: 'matmul-direct',
+  wgsl: directWgsl,
+  include: [activations, weights, octets, epilogue],
+  bindings,
+  params,
+})
+
 const vectorKernel = defineKernel({
   name: 'matmul-vector',
   wgsl: vectorWgsl,
+  include: [activations, weights, chunks, epilogue],
+  bindings,
+  params,
+})
+
+const batchKernel = defineKernel({
+  name: 'matmul-batch',
+  wgsl: batchWgsl,
   include: [activations, weights, chunks, epilogue],
   bindings,
   params,
@@ -62,8 +82,8 @@ export interface MatmulOptions {
   readonly residual?: Tensor | undefined
 }
 
-/** Most rows of x that take the vector form. */
-const VECTOR_ROWS = 8
+/** Most rows of x that take the batch form. */
+const BATCH_ROWS = 8
 
 /** Elements a 16-byte load brings. */
 const CHUNK: Readonly<Record<WeightDtype, number>> = { f32: 4, f16: 8, bf16: 8, q8: 16, q4: 32 }
@@ -87,8 +107,8 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
   const shape = [...x.shape.slice(0, -1), N]
   if (bias) expectShape(`matmul: bias of ${w.name}`, bias, [N])
   if (residual) {
-    if (elementCount(residual.shape) !== M * N) expectShape(`matmul: residual of ${w.name}`, residual, shape)
-    if (residual.dtype !== 'f32') expectShape(`matmul: residual of ${w.name}`, residual, residual.shape)
+    const isAsLong = elementCount(residual.shape) === M * N
+    expectShape(`matmul: residual of ${w.name}`, residual, isAsLong ? residual.shape : shape)
   }
   const y = enc.temp(shape, 'f32', w.name)
   enc.scope(() => {
@@ -109,27 +129,51 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
         HAS_BIAS: bias !== undefined,
         HAS_RESIDUAL: residual !== undefined,
       }
-      if (M <= VECTOR_ROWS) {
-        const BATCH = 2 ** Math.ceil(Math.log2(M))
-        const ROWS = BATCH > 2 ? 2 : 4
-        const LANES = 8
-        const outputs = (64 / LANES) * ROWS
-        const variant = vectorKernel.as({ ...constants, CHUNK: CHUNK[w.dtype], BATCH, ROWS, LANES })
-        for (const cut of tiles(M, part.rows, BATCH, outputs, w.stride, enc.gpu.caps.maxDispatchFlops)) {
-          const at = { ...common, m_start: cut.m, n_start: cut.n }
-          enc.dispatch(variant, tensors, at, { groups: cut.nTiles, flops: cut.flops })
-        }
-      } else {
-        const ROWS = M <= 32 ? 2 : 4
-        const variant = tileKernel.as({ ...constants, ROWS })
-        for (const cut of tiles(M, part.rows, 16 * ROWS, 64, w.stride, enc.gpu.caps.maxDispatchFlops)) {
-          const at = { ...common, m_start: cut.m, n_start: cut.n }
-          enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
-        }
+      const form = chooseForm(enc.gpu.caps, M, part.rows, w.dtype)
+      const variant = form.kernel.as({ ...constants, ...form.constants })
+      for (const cut of tiles(M, part.rows, form.tile, w.stride, enc.gpu.caps)) {
+        const at = { ...common, m_start: cut.m, n_start: cut.n }
+        enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
       }
     }
   })
   return y
+}
+
+/** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
+function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
+  if (M === 1) {
+    // More lanes a row make more workgroups where there are few rows. CPU adapters have no use for that.
+    const LANES = caps.isSoftware ? 8 : N < 2048 ? 32 : 16
+    return {
+      kernel: vectorKernel,
+      constants: { CHUNK: CHUNK[dtype], LANES },
+      tile: [1, 256 / LANES] as const,
+    }
+  }
+  if (caps.isSoftware) {
+    // 64 x 896 x 1216 on one core (Zen 5). lavapipe, lanes of 8: 4 x 4 does 7.0 (f32), 8.0 (f16), 8.1 (q4) GFLOP/s,
+    // 4 x 8 does 6.2, 8.5, 9.3 and compiles twice as long. SwiftShader, lanes of 4: 8 x 8 does 2.5, 1.9, 1.6, 4 x 8 two
+    // thirds of that. The tile form does 3.8 and 0.7.
+    const isNarrow = (caps.subgroups?.max ?? 4) <= 4
+    const ROWS = isNarrow ? 8 : 4
+    const COLS = isNarrow || dtype === 'q4' ? 8 : 4
+    const WG = 8
+    return { kernel: directKernel, constants: { ROWS, COLS, WG }, tile: [ROWS, COLS * WG] as const }
+  }
+  if (M <= BATCH_ROWS) {
+    const BATCH = 2 ** Math.ceil(Math.log2(M))
+    const LANES = 8
+    return {
+      kernel: batchKernel,
+      constants: { CHUNK: CHUNK[dtype], BATCH, LANES },
+      tile: [BATCH, 256 / LANES] as const,
+    }
+  }
+  // The widest tile only where workgroups stay plenty and the device has more than the default workgroup memory.
+  const isWide = caps.maxWorkgroupBytes >= 24 * 1024 && Math.ceil(M / 128) * Math.ceil(N / 64) >= 256
+  const ROWS = isWide ? 8 : M <= 32 ? 2 : 4
+  return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
 }
 
 /** x with rows of a weight's stride: x itself when its rows have that length, else a copy with zeros behind. */
@@ -141,21 +185,4 @@ function padded(enc: Encoder, x: Tensor, stride: number): Tensor {
   const groups = Math.ceil((M * stride) / 256)
   enc.dispatch(padKernel.as(), { x, padded: copy }, { M, K, stride }, { groups })
   return copy
-}
-
-/** Cuts a grid of tiles into dispatches of at most `maxFlops`, whole tiles each. */
-function* tiles(M: number, N: number, tileM: number, tileN: number, depth: number, maxFlops: number) {
-  const tileFlops = 2 * tileM * tileN * depth
-  const most = Math.max(1, Math.floor(maxFlops / tileFlops))
-  const allM = Math.ceil(M / tileM)
-  const allN = Math.ceil(N / tileN)
-  const nStep = Math.min(allN, most)
-  const mStep = Math.min(allM, Math.max(1, Math.floor(most / nStep)))
-  for (let m = 0; m < allM; m += mStep) {
-    for (let n = 0; n < allN; n += nStep) {
-      const mTiles = Math.min(mStep, allM - m)
-      const nTiles = Math.min(nStep, allN - n)
-      yield { m: m * tileM, n: n * tileN, mTiles, nTiles, flops: mTiles * nTiles * tileFlops }
-    }
-  }
 }
