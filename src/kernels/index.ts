@@ -18,7 +18,7 @@ export {
   type AttentionOptions,
 } from './attention/attention'
 export { embedding, type EmbeddingRange } from './embedding/embedding'
-export { appendKv, createKvCache, destroyKvCache, type KvCache } from './kv-cache/kv-cache'
+export { appendKv, createKvCache, destroyKvCache, kvCacheBytes, type KvCache } from './kv-cache/kv-cache'
 export { layerNorm, layerNormBackward, layerNormWeightBackward } from './layer-norm/layer-norm'
 export { matmul, type MatmulOptions } from './matmul/matmul'
 export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'

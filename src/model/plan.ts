@@ -1,4 +1,4 @@
-import { elementCount, weightBytes, type Capabilities } from '../kernels'
+import { elementCount, kvCacheBytes, weightBytes, type Capabilities } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
 import { PREFILL_ROWS } from './generate'
 import { matrixShape } from './parameters'
@@ -67,7 +67,9 @@ export function planMemory(
     const [rows, cols] = matrixShape(spec)
     parts[part] += spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
   }
-  const kvCache = 2 * language.layers * contextLength * kvRowBytes
+  const { kvHeads, headDim } = language
+  const kvCache =
+    language.layers * kvCacheBytes({ capacity: contextLength, kvHeads, headDim, dtype: kvDtype })
   const activations = activationBytes(model)
   const total = parts.vision + parts.connector + parts.language + kvCache + activations
   const fits = total <= budgetBytes

@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { nodeCodecLoader } from '../cli/codecs-node'
 import { DiskSource } from '../cli/disk-source'
-import { testInstance } from '../kernels/testing/gpu'
 import { GREEDY } from '../model/sampler'
 import type { ChatMessage, WeightDtype } from './api'
-import { Engine } from './engine'
-import { untested } from './testing/untested'
+import type { Engine } from './engine'
+import { sharedEngine } from './testing/engines'
 
 const MODEL = new URL('../../public/models/trilobite-nano-llava/', import.meta.url).pathname
 const SAMPLES = new URL('../../e2e/samples/', import.meta.url)
@@ -39,7 +37,7 @@ async function answers(engine: Engine, sample: Sample) {
 }
 
 async function loaded(dtype: WeightDtype) {
-  const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, selfTest: untested })
+  const engine = sharedEngine()
   await engine.loadFrom(new DiskSource(MODEL), { dtype }, () => {})
   return engine
 }

@@ -1,22 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { nodeCodecLoader } from '../cli/codecs-node'
 import { DiskSource } from '../cli/disk-source'
-import type { Capabilities } from '../kernels'
-import { testInstance } from '../kernels/testing/gpu'
 import type { CheckpointSource } from '../model/checkpoint/source'
 import type { JsonObject } from '../model/config-reader'
 import type { AskRequest, EngineEvent, LoadProgress, SamplingOptions } from './api'
 import { Engine } from './engine'
 import { GoldenCase } from './testing/golden'
 import { rewritten } from './testing/rewritten'
-import { untested } from './testing/untested'
+import { freshEngine, sharedEngine } from './testing/engines'
 
 const golden = new GoldenCase('llava-clip-llama')
 const [describeTurn, , , textTurn] = golden.facts.turns
 const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
-
-const newEngine = (restrict: Partial<Capabilities> = {}) =>
-  new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, restrict, selfTest: untested })
 
 const load = (
   engine: Engine,
@@ -31,7 +25,7 @@ const request = (sampling: Partial<SamplingOptions> = {}, maxNewTokens = 28): As
 })
 
 describe('the engine', () => {
-  const engine = newEngine()
+  const engine = sharedEngine()
   beforeAll(async () => {
     await load(engine)
   })
@@ -150,7 +144,7 @@ describe('the engine', () => {
 
 describe('the self-test', () => {
   test('that passes is in the report', async () => {
-    const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader })
+    const engine = freshEngine({ selfTest: undefined })
     const report = await engine.probe()
     expect(report).toMatchObject({ ok: true, isSoftware: true })
     expect(report.selfTest!.checks.length).toBeGreaterThan(8)
@@ -168,7 +162,7 @@ describe('the self-test', () => {
     ],
     ['refuses a shader', () => Promise.reject(new Error('matmul: refused')), /cannot run.*matmul: refused/],
   ])('on a device that %s keeps the engine from answering', async (_, selfTest, message) => {
-    const engine = new Engine({ gpu: testInstance, imageCodecs: nodeCodecLoader, selfTest })
+    const engine = freshEngine({ selfTest })
     const problem = { name: 'SelfTestError', message: expect.stringMatching(message) as string }
     expect(await engine.probe()).toMatchObject({ ok: false, problem })
     await expect(load(engine)).rejects.toMatchObject(problem)
@@ -177,7 +171,7 @@ describe('the self-test', () => {
 
 describe('context', () => {
   test('a reply that fills it ends so; a prompt that exceeds it is refused, and a shorter one is answered', async () => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     await load(engine, undefined, 80)
     const full = await engine.ask(request({}, 100), () => {})
     expect(full.finish).toBe('context')
@@ -214,7 +208,7 @@ describe('key spellings', () => {
     ],
   ]
   test.each(spellings)('%s', async (_, rename) => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     await load(engine, rewritten(golden, { rename }))
     const reply = await engine.ask(request(), () => {})
     expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
@@ -230,7 +224,7 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('the language model of
       rename: (key) => (key.startsWith('language_model.') ? key.slice('language_model.'.length) : undefined),
       config: (config) => config['text_config'] as JsonObject,
     })
-    const engine = newEngine()
+    const engine = sharedEngine()
     const info = await load(engine, textOnly)
     expect(info).toMatchObject({ acceptsImages: false, imageTokens: 0 })
     const raw = { prompt: turn.prompt, images: [] }
@@ -244,7 +238,7 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('the language model of
 
 test('weights split over several bindings answer the same', async () => {
   // The smallest binding that still holds 64 rows of every matrix; the widest is the patch embedding, padded to 608.
-  const engine = newEngine({ maxBindingBytes: 64 * 608 * 4 })
+  const engine = freshEngine({ restrict: { maxBindingBytes: 64 * 608 * 4 } })
   await load(engine, undefined, 100)
   const parts = engine.loaded!.vlm.weights.matrix('language.model.embed_tokens.weight').parts.length
   expect(parts).toBeGreaterThan(1)
@@ -253,7 +247,7 @@ test('weights split over several bindings answer the same', async () => {
 })
 
 test('one path needs neither subgroups nor f16 and answers the same', async () => {
-  const engine = newEngine({ subgroups: undefined, shaderF16: false })
+  const engine = freshEngine({ restrict: { subgroups: undefined, shaderF16: false } })
   await load(engine)
   expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
   await engine.unload()
@@ -261,7 +255,7 @@ test('one path needs neither subgroups nor f16 and answers the same', async () =
 
 describe('a load that fails', () => {
   test('lists every tensor that is missing, unexpected or mis-shaped, and leaves nothing behind', async () => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     // What a device keeps for good (a buffer of params) is there after the first model.
     await load(engine)
     await engine.ask(request({}, 1), () => {})
@@ -299,7 +293,7 @@ describe('a load that fails', () => {
   })
 
   test('before its weights leaves the loaded model answering', async () => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     await load(engine)
     const mystery = rewritten(golden, { config: (config) => ({ ...config, model_type: 'mystery' }) })
     await expect(load(engine, mystery)).rejects.toMatchObject({ name: 'ConfigError' })
@@ -309,7 +303,7 @@ describe('a load that fails', () => {
   })
 
   test('by cancelling says so, frees its memory, and the next load works', async () => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     await engine.probe()
     const before = (await engine.gpuMemory()).allocatedBytes
     const phases: LoadProgress['phase'][] = []
@@ -347,7 +341,7 @@ describe('a load that fails', () => {
       /vision_feature_layer.*3 layers/,
     ],
   ])('for %s names the field', async (_, config, message) => {
-    const engine = newEngine()
+    const engine = sharedEngine()
     await expect(load(engine, rewritten(golden, { config }))).rejects.toMatchObject({
       name: 'ConfigError',
       message: expect.stringMatching(message) as string,
@@ -357,7 +351,7 @@ describe('a load that fails', () => {
 
 describe('a lost device', () => {
   test('in mid-answer rejects with what to do; loading again answers', async () => {
-    const engine = newEngine()
+    const engine = freshEngine()
     const events: EngineEvent[] = []
     await engine.watch((event) => events.push(event))
     await load(engine)
@@ -373,7 +367,7 @@ describe('a lost device', () => {
   })
 
   test('no WebGPU at all is a report that says what to do', async () => {
-    const engine = new Engine({ gpu: undefined, imageCodecs: nodeCodecLoader })
+    const engine = freshEngine({ gpu: undefined })
     const report = await engine.probe()
     expect(report.ok).toBe(false)
     expect(report.problem).toMatchObject({ name: 'UnsupportedDeviceError' })
@@ -382,7 +376,7 @@ describe('a lost device', () => {
 })
 
 test('text-only turns of a vision-language model need no picture', async () => {
-  const engine = newEngine()
+  const engine = sharedEngine()
   await load(engine)
   const reply = await engine.ask({ ...request(), messages: golden.messages(textTurn!) }, () => {})
   expect(reply.tokenIds).toEqual(textTurn!.generated_ids)

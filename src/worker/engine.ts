@@ -40,6 +40,8 @@ export interface EngineHost {
   readonly imageCodecs: CodecLoader
   /** Capabilities taken away, to try the paths of lesser devices. */
   readonly restrict?: Partial<Capabilities>
+  /** Gives the device; default: opens one on `gpu`. */
+  readonly openDevice?: () => Promise<Gpu>
   /** The known-answer test run on a fresh device. Default: the kernels' own. */
   readonly selfTest?: typeof selfTest
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
@@ -288,7 +290,8 @@ export class Engine implements EngineApi {
   }
 
   private async openDevice() {
-    const gpu = await openGpu(this.host.gpu, this.host.restrict)
+    const { host } = this
+    const gpu = await (host.openDevice ?? (() => openGpu(host.gpu, host.restrict)))()
     void gpu.lost.then((error) => {
       this.device = undefined
       this.model = undefined

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { nodeCodecLoader } from '../cli/codecs-node'
-import { testInstance } from '../kernels/testing/gpu'
 import { GREEDY } from '../model/sampler'
 import { messagesOf, OriginalCase, type OriginalTurn } from '../model/testing/original'
 import type { ChatMessage } from './api'
-import { Engine } from './engine'
+import { sharedEngine } from './testing/engines'
 
 /** Absolute, as for the cases of Hugging Face's layout. */
 const FEATURE_TOLERANCE = { atol: 5e-4, rtol: 0 }
@@ -24,11 +22,7 @@ function conversation(golden: OriginalCase, turn: OriginalTurn): ChatMessage[] {
 
 describe.each(['llava-original', 'llava-v1-linear'])('%s in f32', (name) => {
   const golden = new OriginalCase(name)
-  const engine = new Engine({
-    gpu: testInstance,
-    imageCodecs: nodeCodecLoader,
-    resolveRepository: golden.resolve,
-  })
+  const engine = sharedEngine({ resolveRepository: golden.resolve })
   beforeAll(() =>
     engine.loadFrom(golden.checkpoint, { dtype: 'f32', template: golden.facts.conv_mode }, () => {}, {
       base: golden.base,
