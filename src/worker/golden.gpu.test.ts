@@ -143,31 +143,35 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f16', (name) =>
   })
 })
 
-describe.each(['q8', 'q4'] as const)('%s', (dtype) => {
-  test.each(['llava-clip-llama', 'llava-siglip-qwen2'])(
-    'teacher-forced top-1 agreement of %s',
-    async (name) => {
-      const golden = new GoldenCase(name)
-      const { engine, model } = await load(golden, dtype)
-      let agreed = 0
-      let steps = 0
-      for (const turn of golden.facts.turns) {
-        const { logits, vocab } = await teacherForced(model, golden, turn)
-        for (const [step, id] of turn.generated_ids.entries()) {
-          const row = logits.subarray((turn.input_ids.length - 1 + step) * vocab).subarray(0, vocab)
-          agreed += Number(row.indexOf(Math.max(...row)) === id)
-          steps++
+// The arithmetic does not depend on the adapter; SwiftShader would take minutes to compile these variants.
+describe.runIf(process.env['TRILOBITE_ADAPTER'] !== 'swiftshader').each(['q8', 'q4'] as const)(
+  '%s',
+  (dtype) => {
+    test.each(['llava-clip-llama', 'llava-siglip-qwen2'])(
+      'teacher-forced top-1 agreement of %s',
+      async (name) => {
+        const golden = new GoldenCase(name)
+        const { engine, model } = await load(golden, dtype)
+        let agreed = 0
+        let steps = 0
+        for (const turn of golden.facts.turns) {
+          const { logits, vocab } = await teacherForced(model, golden, turn)
+          for (const [step, id] of turn.generated_ids.entries()) {
+            const row = logits.subarray((turn.input_ids.length - 1 + step) * vocab).subarray(0, vocab)
+            agreed += Number(row.indexOf(Math.max(...row)) === id)
+            steps++
+          }
         }
-      }
-      console.log(
-        `${name} ${dtype}: top-1 agreement ${agreed} of ${steps} (${((100 * agreed) / steps).toFixed(1)} %)`,
-      )
-      // Random weights have margins far below trained ones', so this only guards against nonsense (chance is 1 in 500).
-      expect(agreed / steps).toBeGreaterThan(dtype === 'q8' ? 0.85 : 0.3)
-      await engine.unload()
-    },
-  )
-})
+        console.log(
+          `${name} ${dtype}: top-1 agreement ${agreed} of ${steps} (${((100 * agreed) / steps).toFixed(1)} %)`,
+        )
+        // Random weights have margins far below trained ones', so this only guards against nonsense (chance is 1 in 500).
+        expect(agreed / steps).toBeGreaterThan(dtype === 'q8' ? 0.85 : 0.3)
+        await engine.unload()
+      },
+    )
+  },
+)
 
 /** Rounds what the engine holds in 16 bits, so that a float32 run shares its weights. */
 function roundMatrices(tensors: RewrittenTensor[]): void {
