@@ -42,18 +42,6 @@ fn w_row(row: u32) -> u32 {
   return min(row, params.rows - 1u) * params.K4;
 }
 
-/// Four sums of row m: weight rows `row`, WG apart.
-fn store(m: u32, row: u32, sums: vec4f) {
-  if (m >= params.M) { return; }
-  for (var j = 0u; j < 4u; j++) {
-    let at = row + j * WG;
-    if (at < params.rows) {
-      let n = params.col_start + at;
-      y[m * params.N + n] = epilogue(sums[j], m, n);
-    }
-  }
-}
-
 @compute @workgroup_size(WG)
 fn matmul_direct(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let m = params.m_start + wid.y * ROWS;
@@ -130,26 +118,16 @@ fn matmul_direct(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_in
       }
     }
   }
-  store(m, row, a0);
-  store(m + 1u, row, a1);
-  store(m + 2u, row, a2);
-  store(m + 3u, row, a3);
-  if (COLS == 8u) {
-    store(m, row + 4u * WG, b0);
-    store(m + 1u, row + 4u * WG, b1);
-    store(m + 2u, row + 4u * WG, b2);
-    store(m + 3u, row + 4u * WG, b3);
-  }
-  if (ROWS == 8u) {
-    store(m + 4u, row, c0);
-    store(m + 5u, row, c1);
-    store(m + 6u, row, c2);
-    store(m + 7u, row, c3);
-  }
-  if (ROWS == 8u && COLS == 8u) {
-    store(m + 4u, row + 4u * WG, d0);
-    store(m + 5u, row + 4u * WG, d1);
-    store(m + 6u, row + 4u * WG, d2);
-    store(m + 7u, row + 4u * WG, d3);
+
+  // A loop over an array compiles much faster than 64 stores with their bounds and activations written out.
+  var sums = array<vec4f, 16>(a0, b0, a1, b1, a2, b2, a3, b3, c0, d0, c1, d1, c2, d2, c3, d3);
+  for (var i = 0u; i < ROWS * COLS; i++) {
+    let to = m + i / COLS;
+    let column = i % COLS;
+    let from_row = row + column * WG;
+    if (to < params.M && from_row < params.rows) {
+      let n = params.col_start + from_row;
+      y[to * params.N + n] = epilogue(sums[i / COLS * 2u + column / 4u][column % 4u], to, n);
+    }
   }
 }

@@ -57,7 +57,12 @@ describe('matmul', () => {
   describe.each(dtypes)('%s', (dtype) => {
     test.each(matmulCases)('matches the oracle for [$M, $K] x [$N, $K]', (size) => product(dtype, size))
 
-    test.each(hardwareCases)('matches it in the form for GPUs for [$M, $K] x [$N, $K]', (size) =>
+    // The forms differ in dtype by one shared function each: two dtypes take every size, the others a few.
+    const some =
+      dtype === 'f16' || dtype === 'q4'
+        ? hardwareCases
+        : hardwareCases.filter(({ K }) => K === 588 || K === 897)
+    test.each(some)('matches it in the form for GPUs for [$M, $K] x [$N, $K]', (size) =>
       withCaps({ isSoftware: false }, () => product(dtype, size)),
     )
 

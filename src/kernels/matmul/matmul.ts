@@ -143,7 +143,8 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
 function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
   if (M === 1) {
-    // More lanes a row make more workgroups where there are few rows. CPU adapters have no use for that.
+    // More lanes a row make more workgroups where there are few rows; not measured on a GPU yet. CPU adapters have no
+    // use for that.
     const LANES = caps.isSoftware ? 8 : N < 2048 ? 32 : 16
     return {
       kernel: vectorKernel,
@@ -170,7 +171,8 @@ function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype
       tile: [BATCH, 256 / LANES] as const,
     }
   }
-  // The widest tile only where workgroups stay plenty and the device has more than the default workgroup memory.
+  // The widest tile only where workgroups stay plenty and the device has more than the default workgroup memory; not
+  // measured on a GPU yet.
   const isWide = caps.maxWorkgroupBytes >= 24 * 1024 && Math.ceil(M / 128) * Math.ceil(N / 64) >= 256
   const ROWS = isWide ? 8 : M <= 32 ? 2 : 4
   return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
