@@ -1,5 +1,6 @@
 import type { AskEvent } from '../src/worker/api'
 import { expect, test } from './support/fixtures'
+import { unmet } from './support/pictures'
 import { sample } from './support/samples'
 import { ANSWER_MS, type Visit } from './support/visit'
 
@@ -83,7 +84,7 @@ for (const how of ['stop', 'escape'] as const) {
 }
 
 test('a follow-up reuses the picture and the cache', async ({ chat }) => {
-  const first = await chat.ask(bird.turns[0]!.question, bird.path)
+  const first = await chat.ask(bird.turns[0]!.question, unmet(bird.path, 'follow-up'))
   expect(first.reply.imageTokens).toBe(IMAGE_TOKENS)
   expect(encodings(first.events)).toEqual([false])
 
@@ -99,7 +100,7 @@ test('a follow-up reuses the picture and the cache', async ({ chat }) => {
 
 test('a second picture in the same chat is encoded alone', async ({ chat }) => {
   await chat.ask(bird.turns[0]!.question, bird.path)
-  const { reply, events } = await chat.ask(digit.turns[0]!.question, digit.path)
+  const { reply, events } = await chat.ask(digit.turns[0]!.question, unmet(digit.path, 'second'))
   expect(encodings(events)).toEqual([true, false])
   expect(reply.imageTokens).toBe(2 * IMAGE_TOKENS)
   expect(reply.reusedTokens).toBeGreaterThan(IMAGE_TOKENS)
@@ -130,6 +131,19 @@ test('an edited question replaces what followed it', async ({ chat }) => {
   expect(reply.promptTokenIds).toEqual(first!.input_ids)
   expect(reply.tokenIds).toEqual(first!.generated_ids)
   expect(encodings(events)).toEqual([true])
+})
+
+test('a new chat in mid-answer starts from nothing', async ({ chat }) => {
+  await chat.atFirstText('new-chat')
+  await chat.send(long.question, scene.path)
+  await expect(chat.part('example').first()).toBeVisible({ timeout: ANSWER_MS })
+  await expect(chat.engine('ready')).toBeVisible()
+  await expect(chat.answers).toHaveCount(0)
+  expect((await chat.lastTurn()).reply.finish).toBe('aborted')
+
+  const { reply } = await chat.ask(digit.turns[0]!.question, digit.path)
+  expect(reply.promptTokenIds).toEqual(digit.turns[0]!.input_ids)
+  expect(reply.tokenIds).toEqual(digit.turns[0]!.generated_ids)
 })
 
 test('settings reach the engine: length, temperature and seed', async ({ chat }) => {

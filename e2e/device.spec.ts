@@ -1,5 +1,7 @@
 import { expect, test } from './support/fixtures'
 import { sample } from './support/samples'
+import { freeLastShard, holdLastShard } from './support/shards'
+import { Visit } from './support/visit'
 import { beforeEngine } from './support/worker-script'
 
 const scene = sample('08')
@@ -78,13 +80,34 @@ test('a device lost in mid-answer comes back, and the chat survives', async ({ v
   expect(reply.tokenIds).toEqual(next!.generated_ids)
 })
 
-test('a device lost while no answer runs is told of at once', async ({ visit }) => {
-  await visit.openReady()
-  await visit.page.evaluate(() =>
-    (globalThis as unknown as { trilobite: { loseDevice(): Promise<void> } }).trilobite.loseDevice(),
-  )
+test('a device lost while loading or waiting is told of at once', async ({ visit }) => {
+  await visit.open()
+  const { reached } = await holdLastShard(visit.page)
+  await visit.part('load-button').click()
+  await reached
+  await visit.loseDevice()
   await expect(visit.engine('lost')).toBeVisible()
-  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
+  await expect(visit.part('banner')).toHaveAttribute('data-error', 'DeviceLostError')
+  await expect(visit.part('load-progress')).toHaveCount(0)
+
+  await freeLastShard(visit.page)
   await visit.part('remedy-reload-model').click()
   await visit.untilReady()
+  await visit.loseDevice()
+  await expect(visit.engine('lost')).toBeVisible()
+  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
+})
+
+test('a page on an insecure address is told where to open it', async ({ browser, baseURL }) => {
+  const address = 'http://trilobite.test/'
+  const visit = await Visit.begin(browser, address)
+  await visit.page.route(`${address}**`, async (route) => {
+    const url = route.request().url().replace(address, baseURL!)
+    await route.fulfill({ response: await route.fetch({ url }) })
+  })
+  await visit.page.goto('./')
+  await expect(visit.engine('unfit')).toBeVisible()
+  await expect(visit.part('banner')).toContainText('WebGPU is off on this address.')
+  await expect(visit.part('banner')).toContainText('only over https or on localhost')
+  await visit.end()
 })

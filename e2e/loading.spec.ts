@@ -1,6 +1,8 @@
+import { cpSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from './support/fixtures'
 import { sample } from './support/samples'
+import { beforeEngine } from './support/worker-script'
 import { expectGivenUp, freeLastShard, fulfilChanged, holdLastShard, serveLastShard } from './support/shards'
 
 const bundled = fileURLToPath(new URL('../public/models/trilobite-nano-llava', import.meta.url))
@@ -16,7 +18,7 @@ test('a load that is cancelled, broken or refused says so, and the next one work
     const request = await hold.reached
     const card = visit.part('load-progress')
     await expect(card).toContainText('File 2 of 2: model-00002-of-00002.safetensors, 0 B of 4.6 MB')
-    await expect(card).toContainText('4.7 MB of 9.3 MB')
+    await expect(card).toContainText('4.6 MB of 9.2 MB')
     await expect(card).toContainText(/\/s/)
     await visit.part('cancel-load').click()
     await expect(visit.engine('idle')).toBeVisible()
@@ -71,25 +73,55 @@ test('a load that is cancelled, broken or refused says so, and the next one work
   })
 })
 
-test('a folder of this machine is planned, loaded and answers', async ({ visit }) => {
+test('a folder of this machine is planned and loaded, and answers without compiling', async ({
+  visit,
+}, info) => {
+  const folder = info.outputPath('my-checkpoint')
+  cpSync(bundled, folder, { recursive: true })
+  const compiled: string[] = []
+  await beforeEngine(
+    visit.page,
+    `for (const name of ['createComputePipeline', 'createComputePipelineAsync']) {
+       const make = GPUDevice.prototype[name]
+       GPUDevice.prototype[name] = function (given) {
+         console.log('compiles ' + given.label)
+         return make.call(this, given)
+       }
+     }`,
+  )
+  visit.page.on('console', (message) => {
+    if (message.text().startsWith('compiles ')) compiled.push(message.text())
+  })
   await visit.open()
   await visit.part('screen-models').click()
+  const plan = visit.part('plan')
+  await expect(plan).toBeVisible()
+  const requests: string[] = []
+  visit.page.on('request', (request) => requests.push(request.url()))
   const chooser = visit.page.waitForEvent('filechooser')
   await visit.part('choose-folder').click()
-  await (await chooser).setFiles(bundled)
-  const plan = visit.part('plan')
+  await (await chooser).setFiles(folder)
+  await expect(visit.page.getByRole('heading', { name: 'my-checkpoint' })).toBeVisible()
   await expect(plan).toContainText('llava (clip_vision_model, mlp2x_gelu, llama)')
   await expect(plan).toContainText('64 for each picture')
 
-  const requests: string[] = []
-  visit.page.on('request', (request) => requests.push(request.url()))
+  await visit.part('dtype').selectOption('f32')
+  await expect(plan).toContainText('as f32')
+
   await visit.part('load-button').click()
   await visit.untilReady()
   expect(requests.filter((url) => /safetensors|models\//.test(url))).toEqual([])
-  await expect(visit.part('model-name')).toHaveText('trilobite-nano-llava')
-  const [turn] = digit.turns
-  const { reply } = await visit.ask(turn!.question, digit.path)
-  expect(reply.tokenIds).toEqual(turn!.generated_ids)
+  await expect(visit.part('model-name')).toHaveText('my-checkpoint')
+  await expect(visit.page.getByText('f32 · 1,024 tokens of context')).toBeVisible()
+  expect(compiled.length).toBeGreaterThan(10)
+
+  // A first answer that waits for shaders is slow; each one it needs is compiled while loading.
+  compiled.length = 0
+  for (const [i, turn] of digit.turns.entries()) {
+    const { reply } = await visit.ask(turn.question, ...(i === 0 ? [digit.path] : []))
+    expect(reply.tokenIds).toEqual(turn.generated_ids)
+  }
+  expect(compiled).toEqual([])
 })
 
 test('a folder without a checkpoint and an address that is none are refused', async ({ visit }) => {

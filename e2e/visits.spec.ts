@@ -77,3 +77,24 @@ test('pictures, scripts and frames in an answer never load', async ({ visit }) =
   await expect(visit.page).toHaveTitle('Trilobite')
   // That nothing was asked of another origin is checked for every test.
 })
+
+test('the content security policy stops what other walls let through', async ({ visit }) => {
+  await visit.open()
+  expect(visit.offences.errors).toEqual([])
+  const refused = visit.page.waitForEvent('requestfailed')
+  await visit.page.evaluate(() => {
+    const picture = new Image()
+    picture.src = 'https://example.com/log.png'
+    const script = document.createElement('script')
+    script.textContent = "document.title = 'owned'"
+    document.body.append(picture, script)
+  })
+  await expect
+    .poll(() => visit.offences.errors.filter((error) => /img-src|script-src/.test(error)).length)
+    .toBe(2)
+  await expect(visit.page).toHaveTitle('Trilobite')
+  expect((await refused).failure()?.errorText).toBe('csp')
+  // The test's own doing. That both lists fill shows that empty ones mean something.
+  visit.offences.forgive(/img-src|script-src/)
+  expect(visit.offences.foreign.splice(0)).toEqual(['https://example.com/log.png'])
+})

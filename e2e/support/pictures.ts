@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import type { Page } from '@playwright/test'
 
 /** Uploads of pictures, whole and damaged, by what is wrong with them. */
@@ -16,6 +17,15 @@ export const damaged = {
     ),
   },
   empty: { name: 'empty.png', mimeType: 'image/png', buffer: Buffer.alloc(0) },
+}
+
+/** A picture's file with a note after its end: the same pixels, but no bytes the page has met. */
+export function unmet(path: string, note: string) {
+  return {
+    name: basename(path),
+    mimeType: '',
+    buffer: Buffer.concat([readFileSync(path), Buffer.from(note)]),
+  }
 }
 
 /** The first part of a picture's file, as a broken download leaves it. */

@@ -133,6 +133,13 @@ export class Visit {
     })
   }
 
+  /** Does to the page what a driver reset would. */
+  loseDevice(): Promise<void> {
+    return this.page.evaluate(() =>
+      (globalThis as unknown as { trilobite: { loseDevice(): Promise<void> } }).trilobite.loseDevice(),
+    )
+  }
+
   async newChat(): Promise<void> {
     await this.part('new-chat').click()
     await expect(this.answers).toHaveCount(0)
@@ -142,10 +149,11 @@ export class Visit {
    * Does something in the page as soon as the running answer has text, before another task of the page runs: a test
    * that clicked from outside could come too late for a quick answer.
    */
-  atFirstText(act: 'stop' | 'escape' | 'lose-device'): Promise<void> {
+  atFirstText(act: 'stop' | 'escape' | 'new-chat' | 'lose-device'): Promise<void> {
     return this.page.evaluate((which) => {
       const acts = {
         stop: () => document.querySelector<HTMLElement>('[data-testid=stop]')!.click(),
+        'new-chat': () => document.querySelector<HTMLElement>('[data-testid=new-chat]')!.click(),
         escape: () =>
           document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })),
         'lose-device': () =>

@@ -46,7 +46,7 @@ export async function recordCrossings(page: Page): Promise<void> {
 
 /** What a page must never do, gathered while it lives. */
 export class Offences {
-  /** Errors nobody caught, errors written to the console, violations of the content security policy. */
+  /** Errors nobody caught, errors and warnings in the console: also of WebGPU and the content security policy. */
   readonly errors: string[] = []
   /** Addresses on another origin that were asked for. */
   readonly foreign: string[] = []
@@ -54,7 +54,7 @@ export class Offences {
   constructor(page: Page, origin: string) {
     page.on('pageerror', (error) => this.errors.push(`uncaught ${error.name}: ${error.message}`))
     page.on('console', (message) => {
-      if (message.type() === 'error') this.errors.push(`console: ${message.text()}`)
+      if (['error', 'warning'].includes(message.type())) this.errors.push(`console: ${message.text()}`)
     })
     page.on('request', (request: Request) => {
       const url = new URL(request.url())

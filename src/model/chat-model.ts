@@ -104,11 +104,20 @@ function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
     const { vision } = blueprint
     if (vision) {
       const side = vision.tower.config.imageSize
-      enc.scope(() => vlm.connect(enc, vlm.visionFeatures(enc, enc.temp([1, 3, side, side]))))
+      enc.scope(() => {
+        const features = vlm.connect(enc, vlm.visionFeatures(enc, enc.temp([1, 3, side, side])))
+        const rows = features.shape[0]!
+        const count = Math.min(rows, conversation.capacity)
+        const images = [{ key: '', features, start: 0, rows }]
+        const prompt = { ids: new Uint32Array(count), images, imageTokens: rows, keys: [] }
+        embedPrompt(vlm, conversation.tokens, prompt, { start: 0, count }, enc)
+      })
     }
     step(Math.min(64, conversation.capacity - 1), 0, 0)
     step(1, Math.min(64, conversation.capacity - 1), 0)
     step(1, 1, 0.7)
+    // A long context takes another form of attention.
+    step(1, conversation.capacity - 1, 0)
   }
   return Encoder.collect(gpu, arena, record)
 }
