@@ -3,6 +3,7 @@ import { decodeImage } from './image/decode'
 import type { Codecs } from './image/codecs'
 import { preprocess, type PixelValues } from './image/preprocess'
 import type { ImageProcessor } from './image/processor'
+import { abortable } from './checkpoint/retry'
 import { AbortError, ConfigError } from './errors'
 import type { PromptImage } from './prompt'
 import type { Vlm } from './vlm'
@@ -47,8 +48,14 @@ export class ImageFeatures {
       const features = createTensor(gpu, `image ${key}`, rows.shape)
       enc.copy(rows, features)
       enc.end()
-      await gpu.finish()
       this.kept.set(key, features)
+      try {
+        // Stopped here, the picture is finished all the same: the GPU has its commands, and the next question finds it.
+        await abortable(gpu.finish(), signal)
+      } catch (error) {
+        if (!(error instanceof AbortError)) this.forget(key)
+        throw error
+      }
       return { key, features }
     } finally {
       enc.end()
@@ -82,9 +89,14 @@ export class ImageFeatures {
       if (bytes <= KEPT_BYTES) break
       if (needed.has(key)) continue
       bytes -= tensor.buffer.size
-      this.kept.delete(key)
-      this.vlm.gpu.destroyBuffer(tensor.buffer)
+      this.forget(key)
     }
+  }
+
+  private forget(key: string): void {
+    const tensor = this.kept.get(key)
+    if (tensor) this.vlm.gpu.destroyBuffer(tensor.buffer)
+    this.kept.delete(key)
   }
 
   destroy(): void {

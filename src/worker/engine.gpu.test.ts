@@ -104,6 +104,26 @@ describe('the engine', () => {
     expect(next.tokenIds).toEqual(describeTurn!.generated_ids)
   })
 
+  test('an abort while a picture is encoded ends the reply at once; the picture is not encoded again', async () => {
+    const blob = new Blob([golden.imageBytes('image-gray.png') as Uint8Array<ArrayBuffer>])
+    const question = {
+      ...request({}, 4),
+      messages: [{ role: 'user' as const, text: 'What?', images: [{ id: 'gray, stopped', blob }] }],
+    }
+    const finish = vi.spyOn(engine.loaded!.vlm.gpu, 'finish').mockImplementationOnce(async () => {
+      await engine.abort()
+      await new Promise(() => {}) // a GPU that takes for ever
+    })
+    const reply = await engine.ask(question, () => {})
+    expect(reply).toMatchObject({ finish: 'aborted', tokenIds: [] })
+    finish.mockRestore()
+    const cached: boolean[] = []
+    await engine.ask(question, (event) => {
+      if (event.type === 'encoding') cached.push(event.cached)
+    })
+    expect(cached).toEqual([true])
+  })
+
   test('two asks at once are answered one after the other', async () => {
     const replies = await Promise.all([engine.ask(request(), () => {}), engine.ask(request(), () => {})])
     for (const { tokenIds } of replies) expect(tokenIds).toEqual(describeTurn!.generated_ids)

@@ -1,17 +1,9 @@
-import { embedPatches, layerNorm, patchify, type Activation, type Encoder, type Tensor } from '../../kernels'
-import { ACTIVATIONS } from '../activations'
+import { embedPatches, layerNorm, patchify, type Encoder, type Tensor } from '../../kernels'
 import { createBlocks, encoderBlocksSpecs, runBlocks, type EncoderBlock } from '../layers/encoder-block'
 import { Linear } from '../layers/linear'
+import { parseVitConfig, type VitConfig } from '../layers/vit-config'
 import { layerNormSpecs, matrix, under, vector, type Weights } from '../parameters'
-import { defineVisionTower, type VisionTower, type VisionTowerConfig } from './definition'
-
-export interface ClipConfig extends VisionTowerConfig {
-  readonly patchSize: number
-  readonly intermediateSize: number
-  readonly heads: number
-  readonly layerNormEps: number
-  readonly activation: Activation
-}
+import { defineVisionTower, type VisionTower } from './definition'
 
 /**
  * CLIP's ViT: class token, a norm before the first block (`pre_layrnorm`, misspelled in every checkpoint).
@@ -26,7 +18,7 @@ class ClipTower implements VisionTower {
   private readonly blocks: EncoderBlock[]
 
   constructor(
-    private readonly config: ClipConfig,
+    private readonly config: VitConfig,
     weights: Weights,
     depth: number,
   ) {
@@ -51,7 +43,7 @@ class ClipTower implements VisionTower {
   }
 }
 
-export const clip = defineVisionTower<ClipConfig>({
+export const clip = defineVisionTower<VitConfig>({
   modelType: 'clip_vision_model',
   defaults: {
     hidden_size: 768,
@@ -64,22 +56,7 @@ export const clip = defineVisionTower<ClipConfig>({
     layer_norm_eps: 1e-5,
   },
 
-  parseConfig(json) {
-    const imageSize = json.size('image_size')
-    const patchSize = json.size('patch_size')
-    return {
-      imageSize,
-      patchSize,
-      hiddenSize: json.size('hidden_size'),
-      intermediateSize: json.size('intermediate_size'),
-      layers: json.size('num_hidden_layers'),
-      heads: json.size('num_attention_heads'),
-      layerNormEps: json.float('layer_norm_eps'),
-      activation: json.oneOf('hidden_act', ACTIVATIONS),
-      patchTokens: Math.floor(imageSize / patchSize) ** 2,
-      hasClsToken: true,
-    }
-  },
+  parseConfig: (json) => parseVitConfig(json, true),
 
   params(config, depth) {
     const { hiddenSize: C, patchSize: P, patchTokens } = config

@@ -1,17 +1,9 @@
-import { embedPatches, patchify, type Activation, type Encoder, type Tensor } from '../../kernels'
-import { ACTIVATIONS } from '../activations'
+import { embedPatches, patchify, type Encoder, type Tensor } from '../../kernels'
 import { createBlocks, encoderBlocksSpecs, runBlocks, type EncoderBlock } from '../layers/encoder-block'
 import { Linear } from '../layers/linear'
+import { parseVitConfig, type VitConfig } from '../layers/vit-config'
 import { matrix, vector, type Weights } from '../parameters'
-import { defineVisionTower, type VisionTower, type VisionTowerConfig } from './definition'
-
-export interface SiglipConfig extends VisionTowerConfig {
-  readonly patchSize: number
-  readonly intermediateSize: number
-  readonly heads: number
-  readonly layerNormEps: number
-  readonly activation: Activation
-}
+import { defineVisionTower, type VisionTower } from './definition'
 
 /**
  * SigLIP's ViT: no class token, a bias on the patch embedding, the final norm left out as every VLM does.
@@ -24,7 +16,7 @@ class SiglipTower implements VisionTower {
   private readonly blocks: EncoderBlock[]
 
   constructor(
-    private readonly config: SiglipConfig,
+    private readonly config: VitConfig,
     weights: Weights,
     depth: number,
   ) {
@@ -42,7 +34,7 @@ class SiglipTower implements VisionTower {
   }
 }
 
-export const siglip = defineVisionTower<SiglipConfig>({
+export const siglip = defineVisionTower<VitConfig>({
   modelType: 'siglip_vision_model',
   defaults: {
     hidden_size: 768,
@@ -55,22 +47,7 @@ export const siglip = defineVisionTower<SiglipConfig>({
     layer_norm_eps: 1e-6,
   },
 
-  parseConfig(json) {
-    const imageSize = json.size('image_size')
-    const patchSize = json.size('patch_size')
-    return {
-      imageSize,
-      patchSize,
-      hiddenSize: json.size('hidden_size'),
-      intermediateSize: json.size('intermediate_size'),
-      layers: json.size('num_hidden_layers'),
-      heads: json.size('num_attention_heads'),
-      layerNormEps: json.float('layer_norm_eps'),
-      activation: json.oneOf('hidden_act', ACTIVATIONS),
-      patchTokens: Math.floor(imageSize / patchSize) ** 2,
-      hasClsToken: false,
-    }
-  },
+  parseConfig: (json) => parseVitConfig(json, false),
 
   params(config, depth) {
     const { hiddenSize: C, patchSize: P, patchTokens } = config
