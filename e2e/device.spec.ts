@@ -1,4 +1,5 @@
 import { expect, test } from './support/fixtures'
+import { look } from './support/look'
 import { sample } from './support/samples'
 import { freeLastShard, holdLastShard } from './support/shards'
 import { Visit } from './support/visit'
@@ -68,6 +69,7 @@ test('a device lost in mid-answer comes back, and the chat survives', async ({ v
   expect(turn!.reply.startsWith(text)).toBe(true)
   await expect(visit.answers.last()).toContainText('Cut short: the engine was lost.')
   await expect(visit.part('announcer')).toHaveText('Answer cut short')
+  await look(visit, 'lost')
 
   await visit.part('remedy-reload-model').click()
   await visit.untilReady()

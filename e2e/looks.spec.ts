@@ -1,35 +1,9 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from './support/fixtures'
+import { look } from './support/look'
 import { sample } from './support/samples'
 import { damaged } from './support/pictures'
 import { freeLastShard, holdLastShard } from './support/shards'
-import type { Visit } from './support/visit'
 import { beforeEngine } from './support/worker-script'
-
-const SIZES = { narrow: { width: 390, height: 844 }, wide: { width: 1280, height: 800 } } as const
-
-/**
- * At 390 and 1280 pixels, by day and by night: nothing wider than the page, no finding by axe, and a picture of it in
- * test-results/screens/.
- */
-async function look(visit: Visit, state: string) {
-  const { page } = visit
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    await page.setViewportSize(viewport)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const name = `${state}-${size}-${colorScheme}`
-      // Axe measures colours, which a running animation changes.
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
-      expect(widths[0], `${name}: width of the page`).toBeLessThanOrEqual(widths[1]!)
-      await page.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' })
-      const { violations } = await new AxeBuilder({ page }).analyze()
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
-      expect(found, name).toEqual([])
-    }
-  }
-  await page.setViewportSize(SIZES.wide)
-}
 
 test('before and while loading', async ({ visit }) => {
   const { page } = visit

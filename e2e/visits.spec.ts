@@ -2,6 +2,7 @@ import { expect, test } from './support/fixtures'
 import { sample } from './support/samples'
 
 const bird = sample('01')
+const scene = sample('08')
 
 test('a chat is there again after a reload of the page, and goes on', async ({ visit }) => {
   await visit.openReady()
@@ -34,12 +35,13 @@ test('a chat is there again after a reload of the page, and goes on', async ({ v
 
 test('an answer cut off by closing the page says so when it opens again', async ({ visit }) => {
   await visit.openReady()
-  await visit.send(bird.turns[0]!.question, bird.path)
-  await expect(visit.answers).toHaveCount(1)
-  await visit.page.reload()
+  const [turn] = scene.turns
+  await visit.atFirstText('reload')
+  await visit.send(turn!.question, scene.path)
+  await visit.page.waitForEvent('load')
   await expect(visit.answers.last()).toHaveAttribute('data-phase', 'interrupted')
   await expect(visit.answers.last()).toContainText('The page was closed before this answer was complete.')
-  await expect(visit.asked).toHaveText(bird.turns[0]!.question)
+  await expect(visit.asked).toHaveText(turn!.question)
 })
 
 test('pictures, scripts and frames in an answer never load', async ({ visit }) => {

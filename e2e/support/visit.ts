@@ -149,10 +149,11 @@ export class Visit {
    * Does something in the page as soon as the running answer has text, before another task of the page runs: a test
    * that clicked from outside could come too late for a quick answer.
    */
-  atFirstText(act: 'stop' | 'escape' | 'new-chat' | 'lose-device'): Promise<void> {
+  atFirstText(act: 'stop' | 'escape' | 'new-chat' | 'lose-device' | 'reload'): Promise<void> {
     return this.page.evaluate((which) => {
       const acts = {
         stop: () => document.querySelector<HTMLElement>('[data-testid=stop]')!.click(),
+        reload: () => location.reload(),
         'new-chat': () => document.querySelector<HTMLElement>('[data-testid=new-chat]')!.click(),
         escape: () =>
           document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })),

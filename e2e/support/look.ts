@@ -1,0 +1,28 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect } from '@playwright/test'
+import type { Visit } from './visit'
+
+const SIZES = { narrow: { width: 390, height: 844 }, wide: { width: 1280, height: 800 } } as const
+
+/**
+ * At 390 and 1280 pixels, by day and by night: nothing wider than the page, no finding by axe, and a picture of it in
+ * test-results/screens/.
+ */
+export async function look(visit: Visit, state: string) {
+  const { page } = visit
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const name = `${state}-${size}-${colorScheme}`
+      // Axe measures colours, which a running animation changes.
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+      expect(widths[0], `${name}: width of the page`).toBeLessThanOrEqual(widths[1]!)
+      await page.screenshot({ path: `test-results/screens/${name}.png`, animations: 'disabled' })
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`)
+      expect(found, name).toEqual([])
+    }
+  }
+  await page.setViewportSize(SIZES.wide)
+}
