@@ -1,28 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
-import type { CheckpointSource } from '../model/checkpoint/source'
 import type { JsonObject } from '../model/config-reader'
-import type { AskRequest, EngineEvent, LoadProgress, SamplingOptions } from './api'
-import { Engine } from './engine'
-import { GoldenCase } from './testing/golden'
-import { rewritten } from './testing/rewritten'
+import type { EngineEvent, LoadProgress } from './api'
+import { describeTurn, golden, load, request } from './testing/asking'
 import { freshEngine, sharedEngine } from './testing/engines'
-
-const golden = new GoldenCase('llava-clip-llama')
-const [describeTurn, , , textTurn] = golden.facts.turns
-const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
-
-const load = (
-  engine: Engine,
-  source: CheckpointSource = new DiskSource(golden.checkpoint),
-  contextLength = 512,
-) => engine.loadFrom(source, { dtype: 'f32', contextLength }, () => {})
-
-const request = (sampling: Partial<SamplingOptions> = {}, maxNewTokens = 28): AskRequest => ({
-  messages: golden.messages(describeTurn!),
-  sampling: { ...GREEDY, ...sampling },
-  maxNewTokens,
-})
+import { rewritten } from './testing/rewritten'
 
 describe('the engine', () => {
   const engine = sharedEngine()
@@ -46,7 +28,7 @@ describe('the engine', () => {
     })
     try {
       const reply = await engine.ask(request(), () => {})
-      expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+      expect(reply.tokenIds).toEqual(describeTurn.generated_ids)
       expect(sizes.length).toBe(reply.tokenIds.length)
       expect(Math.max(...sizes)).toBeLessThanOrEqual(16)
       expect(most).toBeGreaterThanOrEqual(2)
@@ -72,17 +54,17 @@ describe('the engine', () => {
 
   test('with top-k 1 is greedy at any temperature', async () => {
     const reply = await engine.ask(request({ temperature: 2, topK: 1 }), () => {})
-    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
+    expect(reply.tokenIds).toEqual(describeTurn.generated_ids)
   })
 
   test('a strong repetition penalty leaves no token twice', async () => {
     const { tokenIds } = await engine.ask(request({ repetitionPenalty: 1e6 }), () => {})
     expect(new Set(tokenIds).size).toBe(tokenIds.length)
-    expect(tokenIds).not.toEqual(describeTurn!.generated_ids)
+    expect(tokenIds).not.toEqual(describeTurn.generated_ids)
   })
 
   test('ends at a stop string, which is not part of the reply', async () => {
-    const whole = describeTurn!.generated_text
+    const whole = describeTurn.generated_text
     const stop = whole.slice(20, 24)
     const streamed: string[] = []
     const reply = await engine.ask({ ...request(), stop: [stop] }, (event) => {
@@ -99,9 +81,9 @@ describe('the engine', () => {
     })
     expect(reply.finish).toBe('aborted')
     expect(reply.tokenIds.length).toBeLessThanOrEqual(6)
-    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, reply.tokenIds.length))
+    expect(reply.tokenIds).toEqual(describeTurn.generated_ids.slice(0, reply.tokenIds.length))
     const next = await engine.ask(request(), () => {})
-    expect(next.tokenIds).toEqual(describeTurn!.generated_ids)
+    expect(next.tokenIds).toEqual(describeTurn.generated_ids)
   })
 
   test('an abort while a picture is encoded ends the reply at once; the picture is not encoded again', async () => {
@@ -126,7 +108,7 @@ describe('the engine', () => {
 
   test('two asks at once are answered one after the other', async () => {
     const replies = await Promise.all([engine.ask(request(), () => {}), engine.ask(request(), () => {})])
-    for (const { tokenIds } of replies) expect(tokenIds).toEqual(describeTurn!.generated_ids)
+    for (const { tokenIds } of replies) expect(tokenIds).toEqual(describeTurn.generated_ids)
   })
 
   test.each([
@@ -147,15 +129,15 @@ describe('the engine', () => {
     await expect(engine.ask({ ...request(), messages }, () => {})).rejects.toMatchObject({
       name: 'ImageError',
     })
-    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn.generated_ids)
   })
 
   test('takes a raw prompt verbatim, each <image> in it the next picture', async () => {
-    const images = golden.messages(describeTurn!).flatMap((message) => message.images!)
-    const raw = { prompt: describeTurn!.prompt, images }
+    const images = golden.messages(describeTurn).flatMap((message) => message.images!)
+    const raw = { prompt: describeTurn.prompt, images }
     const reply = await engine.ask({ ...request(), messages: [], raw }, () => {})
-    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
-    const missing = { prompt: describeTurn!.prompt, images: [] }
+    expect(reply.tokenIds).toEqual(describeTurn.generated_ids)
+    const missing = { prompt: describeTurn.prompt, images: [] }
     await expect(engine.ask({ ...request(), messages: [], raw: missing }, () => {})).rejects.toMatchObject({
       name: 'TemplateError',
     })
@@ -201,76 +183,9 @@ describe('context', () => {
       name: 'ContextOverflowError',
     })
     const next = await engine.ask(request({}, 10), () => {})
-    expect(next.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, 10))
+    expect(next.tokenIds).toEqual(describeTurn.generated_ids.slice(0, 10))
     await engine.unload()
   })
-})
-
-describe('key spellings', () => {
-  const spellings: [string, (key: string) => string][] = [
-    [
-      'files saved since transformers 4.52',
-      (key) =>
-        key
-          .replace(/^language_model\.model\./, 'model.language_model.')
-          .replace(/^language_model\.lm_head/, 'lm_head')
-          .replace(/^vision_tower\.vision_model\./, 'model.vision_tower.')
-          .replace(/^multi_modal_projector/, 'model.multi_modal_projector'),
-    ],
-    [
-      "LLaVA's own",
-      (key) =>
-        key
-          .replace(/^language_model\./, '')
-          .replace(/^vision_tower\./, 'model.vision_tower.vision_tower.')
-          .replace(/^multi_modal_projector\.linear_1/, 'model.mm_projector.0')
-          .replace(/^multi_modal_projector\.linear_2/, 'model.mm_projector.2'),
-    ],
-  ]
-  test.each(spellings)('%s', async (_, rename) => {
-    const engine = sharedEngine()
-    await load(engine, rewritten(golden, { rename }))
-    const reply = await engine.ask(request(), () => {})
-    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids)
-    await engine.unload()
-  })
-})
-
-describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('the language model of %s alone', (name) => {
-  test('loads as a text-only checkpoint and answers the text-only turn', async () => {
-    const from = new GoldenCase(name)
-    const turn = from.facts.turns.find(({ images }) => images.length === 0)!
-    const textOnly = rewritten(from, {
-      rename: (key) => (key.startsWith('language_model.') ? key.slice('language_model.'.length) : undefined),
-      config: (config) => config['text_config'] as JsonObject,
-    })
-    const engine = sharedEngine()
-    const info = await load(engine, textOnly)
-    expect(info).toMatchObject({ acceptsImages: false, imageTokens: 0 })
-    const raw = { prompt: turn.prompt, images: [] }
-    const reply = await engine.ask({ ...request(), messages: [], raw }, () => {})
-    expect(reply.tokenIds).toEqual(turn.generated_ids)
-    const pictures = { ...request(), messages: golden.messages(describeTurn!) }
-    await expect(engine.ask(pictures, () => {})).rejects.toMatchObject({ name: 'ImageError' })
-    await engine.unload()
-  })
-})
-
-test('weights split over several bindings answer the same', async () => {
-  // The smallest binding that still holds 64 rows of every matrix; the widest is the patch embedding, padded to 608.
-  const engine = freshEngine({ restrict: { maxBindingBytes: 64 * 608 * 4 } })
-  await load(engine, undefined, 100)
-  const parts = engine.loaded!.vlm.weights.matrix('language.model.embed_tokens.weight').parts.length
-  expect(parts).toBeGreaterThan(1)
-  expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
-  await engine.unload()
-})
-
-test('one path needs neither subgroups nor f16 and answers the same', async () => {
-  const engine = freshEngine({ restrict: { subgroups: undefined, shaderF16: false } })
-  await load(engine)
-  expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
-  await engine.unload()
 })
 
 describe('a load that fails', () => {
@@ -306,7 +221,7 @@ describe('a load that fails', () => {
     expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
     await load(engine)
     expect((await engine.ask(request({}, 4), () => {})).tokenIds).toEqual(
-      describeTurn!.generated_ids.slice(0, 4),
+      describeTurn.generated_ids.slice(0, 4),
     )
     await engine.unload()
     expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
@@ -318,7 +233,7 @@ describe('a load that fails', () => {
     const mystery = rewritten(golden, { config: (config) => ({ ...config, model_type: 'mystery' }) })
     await expect(load(engine, mystery)).rejects.toMatchObject({ name: 'ConfigError' })
     const reply = await engine.ask(request({}, 4), () => {})
-    expect(reply.tokenIds).toEqual(describeTurn!.generated_ids.slice(0, 4))
+    expect(reply.tokenIds).toEqual(describeTurn.generated_ids.slice(0, 4))
     await engine.unload()
   })
 
@@ -382,7 +297,7 @@ describe('a lost device', () => {
     expect(events.map(({ type }) => type)).toEqual(['device-lost'])
     await expect(engine.ask(request(), () => {})).rejects.toMatchObject({ name: 'ConfigError' })
     await load(engine)
-    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn!.generated_ids)
+    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn.generated_ids)
     await engine.unload()
   })
 
@@ -396,9 +311,10 @@ describe('a lost device', () => {
 })
 
 test('text-only turns of a vision-language model need no picture', async () => {
+  const textTurn = golden.facts.turns.find(({ images }) => images.length === 0)!
   const engine = sharedEngine()
   await load(engine)
-  const reply = await engine.ask({ ...request(), messages: golden.messages(textTurn!) }, () => {})
-  expect(reply.tokenIds).toEqual(textTurn!.generated_ids)
+  const reply = await engine.ask({ ...request(), messages: golden.messages(textTurn) }, () => {})
+  expect(reply.tokenIds).toEqual(textTurn.generated_ids)
   await engine.unload()
 })
