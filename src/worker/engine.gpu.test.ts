@@ -227,6 +227,17 @@ describe('a load that fails', () => {
     expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
   })
 
+  test('for want of memory says what to do and leaves nothing behind', async () => {
+    const engine = freshEngine({ restrict: { maxBufferBytes: 100_000 } })
+    await engine.probe()
+    const before = (await engine.gpuMemory()).allocatedBytes
+    await expect(load(engine)).rejects.toMatchObject({
+      name: 'OutOfMemoryError',
+      message: expect.stringMatching(/lm_head.*smaller dtype/s) as string,
+    })
+    expect((await engine.gpuMemory()).allocatedBytes).toBe(before)
+  })
+
   test('before its weights leaves the loaded model answering', async () => {
     const engine = sharedEngine()
     await load(engine)
