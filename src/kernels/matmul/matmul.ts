@@ -42,37 +42,14 @@ const params = {
   n_start: 'u32',
 } as const
 
-const tileKernel = defineKernel({
-  name: 'matmul-tile',
-  wgsl: tileWgsl,
-  include: [activations, weights, octets, epilogue],
-  bindings,
-  params,
-})
+/** The forms differ in their shader and in how it reads weights: 16-byte chunks, or eight elements at a time. */
+const kernelFor = (name: string, wgsl: string, reader: string) =>
+  defineKernel({ name, wgsl, include: [activations, weights, reader, epilogue], bindings, params })
 
-const directKernel = defineKernel({
-  name: 'matmul-direct',
-  wgsl: directWgsl,
-  include: [activations, weights, octets, epilogue],
-  bindings,
-  params,
-})
-
-const vectorKernel = defineKernel({
-  name: 'matmul-vector',
-  wgsl: vectorWgsl,
-  include: [activations, weights, chunks, epilogue],
-  bindings,
-  params,
-})
-
-const batchKernel = defineKernel({
-  name: 'matmul-batch',
-  wgsl: batchWgsl,
-  include: [activations, weights, chunks, epilogue],
-  bindings,
-  params,
-})
+const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
+const directKernel = kernelFor('matmul-direct', directWgsl, octets)
+const vectorKernel = kernelFor('matmul-vector', vectorWgsl, chunks)
+const batchKernel = kernelFor('matmul-batch', batchWgsl, chunks)
 
 export interface MatmulOptions {
   /** [N], added before the activation. */
