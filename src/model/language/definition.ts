@@ -15,11 +15,25 @@ export interface LanguageModelConfig {
   readonly tiedEmbeddings: boolean
 }
 
+/** What others may do inside a forward pass; nothing is recorded for a hook that is absent. */
+export interface LayerHooks {
+  /**
+   * Called after layer 0, 1, ... with its output [T, C], which kernels recorded here may update in place: the next layer
+   * reads what they leave, the layer's own keys and values stay as they were.
+   */
+  afterLayer?(layer: number, hidden: Tensor): void
+  /**
+   * Called before a layer attends, with the rotated queries [T, H*D] and the cache that holds the step's keys already.
+   * Temporaries made here end with the layer, unless `enc.keep` takes them.
+   */
+  attention?(layer: number, q: Tensor, cache: KvCache): void
+}
+
 export interface LanguageModel {
   /** Shapes: `tokens` u32 [capacity] -> [count, C] for tokens start .. start + count. */
   embed(enc: Encoder, tokens: Tensor, range: { start: number; count: number }): Tensor
   /** Shapes: x [T, C] -> [T, C] after the final norm; keys and values are appended at `position` of every layer's cache. */
-  forward(enc: Encoder, x: Tensor, caches: readonly KvCache[], position: number): Tensor
+  forward(enc: Encoder, x: Tensor, caches: readonly KvCache[], position: number, hooks?: LayerHooks): Tensor
   /** Shapes: hidden [R, C] -> [R, V]. */
   logits(enc: Encoder, hidden: Tensor): Tensor
   /** Frees what it holds beside its weights. */

@@ -79,8 +79,17 @@ export class DecoderBlock {
     this.postNorm = weights.vector('post_attention_layernorm.weight')
   }
 
-  /** Shapes: x [T, C] -> [T, C]; appends T keys and values to the cache at `step.position`. */
-  forward(enc: Encoder, x: Tensor, cache: KvCache, step: DecoderStep): Tensor {
+  /**
+   * Shapes: x [T, C] -> [T, C]; appends T keys and values to the cache at `step.position`. `beforeAttention` is told the
+   * rotated queries [T, H*D].
+   */
+  forward(
+    enc: Encoder,
+    x: Tensor,
+    cache: KvCache,
+    step: DecoderStep,
+    beforeAttention?: (q: Tensor) => void,
+  ): Tensor {
     const { heads, headDim, rmsNormEps, slidingWindow } = this.config
     const { position, frequencies, rotaryDim, ropeScale } = step
     const rotate = (y: Tensor) =>
@@ -91,6 +100,7 @@ export class DecoderBlock {
       const k = rotate(this.k.forward(enc, normed))
       const v = this.v.forward(enc, normed)
       appendKv(enc, cache, k, v, position)
+      beforeAttention?.(q)
       return this.o.forward(enc, attention(enc, q, cache, { heads, position, slidingWindow }), {
         residual: x,
       })

@@ -9,7 +9,7 @@ import {
   type Tensor,
   type Weight,
 } from '../../kernels'
-import type { LanguageModel, LanguageModelConfig } from '../language/definition'
+import type { LanguageModel, LanguageModelConfig, LayerHooks } from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
 import { DecoderBlock, decoderBlockSpecs, type DecoderBlockConfig } from './decoder-block'
 import { RopeTable } from './rope-config'
@@ -59,13 +59,21 @@ export class Decoder implements LanguageModel {
     return embedding(enc, tokens, this.embedTokens, range)
   }
 
-  forward(enc: Encoder, x: Tensor, caches: readonly KvCache[], position: number): Tensor {
+  forward(
+    enc: Encoder,
+    x: Tensor,
+    caches: readonly KvCache[],
+    position: number,
+    hooks: LayerHooks = {},
+  ): Tensor {
     const { rope, rmsNormEps } = this.config
     const { frequencies, scale } = this.ropeTable.at(enc, position + x.shape[0]!)
     const step = { position, frequencies, rotaryDim: rope.rotaryDim, ropeScale: scale }
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
-      const next = block.forward(enc, hidden, caches[i]!, step)
+      const cache = caches[i]!
+      const next = block.forward(enc, hidden, cache, step, (q) => hooks.attention?.(i, q, cache))
+      hooks.afterLayer?.(i, next)
       if (hidden !== x) enc.release(hidden)
       hidden = next
     }
