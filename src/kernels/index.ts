@@ -34,6 +34,8 @@ export { sampleToken } from './sample/sample'
 export { TokenReader } from './sample/token-reader'
 export { softmax, softmaxBackward } from './softmax/softmax'
 export { splice, spliceBackward } from './splice/splice'
+export { areaCells, letterbox, unpaddedGrid, type GridArea, type ValidBand } from './sva/letterbox'
+export { svaAttention, svaAttentionWithLse, type SvaOptions, type SvaTower } from './sva/sva'
 export {
   swiglu,
   swigluBackward,
