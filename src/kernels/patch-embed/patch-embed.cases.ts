@@ -7,6 +7,17 @@ export const patchifyCases = [
   { pixels: [1, 1, 257, 513], P: 1 },
 ] as const satisfies readonly { pixels: readonly [number, number, number, number]; P: number }[]
 
+/** Blocks that fill the map and that leave a remainder; single cells; over 65,535 rows. */
+export const spaceToDepthCases = [
+  { batch: 1, height: 1, width: 1, block: 1, C: 1 },
+  { batch: 1, height: 4, width: 6, block: 2, C: 96 },
+  { batch: 2, height: 5, width: 7, block: 2, C: 13 },
+  { batch: 3, height: 11, width: 9, block: 4, C: 5 },
+  { batch: 1, height: 3, width: 4, block: 3, C: 4099 },
+  { batch: 2, height: 258, width: 257, block: 1, C: 2 },
+  { batch: 1, height: 512, width: 515, block: 2, C: 1 },
+]
+
 export const embedPatchesCases = [
   { B: 1, n: 1, C: 1 },
   { B: 2, n: 9, C: 33 },

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { onGpu } from '../testing/gpu'
 import { withGridLimit } from '../testing/grid-limit'
 import { seeded } from '../testing/numbers'
-import { embedPatches, patchify } from './patch-embed'
-import { embedPatchesCases, patchifyCases } from './patch-embed.cases'
-import { embedPatchesRef, patchifyRef } from './patch-embed.ref'
+import { embedPatches, patchify, spaceToDepth } from './patch-embed'
+import { embedPatchesCases, patchifyCases, spaceToDepthCases } from './patch-embed.cases'
+import { embedPatchesRef, patchifyRef, spaceToDepthRef } from './patch-embed.ref'
 
 describe('patchify', () => {
   test.each(patchifyCases)('matches the oracle for $pixels by $P', async ({ pixels: shape, P }) => {
@@ -25,6 +25,31 @@ describe('patchify', () => {
     const { pixels } = seeded({ pixels: [1, 3, 16, 8] })
     await expect(onGpu({ pixels }, (enc, t) => ({ patches: patchify(enc, t.pixels, 14) }))).rejects.toThrow(
       'patchify: pictures of 16 x 8 should hold a whole patch but its side is 14',
+    )
+  })
+})
+
+describe('space-to-depth', () => {
+  test.each(spaceToDepthCases)(
+    'matches the oracle for $batch maps of $height x $width x $C by $block',
+    async (sizes) => {
+      const { batch, height, width, block, C } = sizes
+      const { x } = seeded({ x: [batch * height * width, C] })
+      const got = await onGpu({ x }, (enc, t) => {
+        const y = spaceToDepth(enc, t.x, sizes)
+        const rows = batch * Math.floor(height / block) * Math.floor(width / block)
+        expect(y.shape).toEqual([rows, C * block * block])
+        return { y }
+      })
+      expect(got.y).toBeClose(spaceToDepthRef(x, sizes))
+    },
+  )
+
+  test('refuses a map smaller than a block', async () => {
+    const { x } = seeded({ x: [6, 4] })
+    const sizes = { batch: 1, height: 2, width: 3, block: 3 }
+    await expect(onGpu({ x }, (enc, t) => ({ y: spaceToDepth(enc, t.x, sizes) }))).rejects.toThrow(
+      'space-to-depth: maps of 2 x 3 should hold a whole block but its side is 3',
     )
   })
 })
@@ -58,9 +83,11 @@ test('patch-embed: a folded grid reaches every element once', async () => {
   const got = await onGpu({ pixels, patches, position, cls }, (enc, t) =>
     withGridLimit(enc.gpu, 4, () => ({
       cut: patchify(enc, t.pixels, 14),
+      blocks: spaceToDepth(enc, t.patches, { batch: 1, height: 4, width: 2, block: 2 }),
       y: embedPatches(enc, t.patches, t.position, t.cls),
     })),
   )
   expect(got.cut).toBeClose(patchifyRef(pixels, [1, 3, 60, 60], 14))
+  expect(got.blocks).toBeClose(spaceToDepthRef(patches, { batch: 1, height: 4, width: 2, block: 2 }))
   expect(got.y).toBeClose(embedPatchesRef(patches, position, 1024, cls))
 })

@@ -19,6 +19,27 @@ export function patchifyRef(
   return Float64Array.from(patches)
 }
 
+/** Oracle: blocks of channel-last maps [batch*height*width, C], each row in the order c, y, x. */
+export function spaceToDepthRef(
+  x: ArrayLike<number>,
+  { batch, height, width, block }: { batch: number; height: number; width: number; block: number },
+): Float64Array {
+  const C = x.length / (batch * height * width)
+  const y: number[] = []
+  for (let b = 0; b < batch; b++) {
+    for (let top = 0; top + block <= height; top += block) {
+      for (let left = 0; left + block <= width; left += block) {
+        for (let c = 0; c < C; c++) {
+          for (let i = top; i < top + block; i++) {
+            for (let j = left; j < left + block; j++) y.push(x[((b * height + i) * width + j) * C + c]!)
+          }
+        }
+      }
+    }
+  }
+  return Float64Array.from(y)
+}
+
 /** Oracle: per picture, the class token and the patches, plus the positions. */
 export function embedPatchesRef(
   patches: ArrayLike<number>,

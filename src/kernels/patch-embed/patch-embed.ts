@@ -6,12 +6,20 @@ import { FLAT_WG, vecOf } from '../vec'
 import vec from '../wgsl/vec.wgsl?raw'
 import embed from './embed-patches.wgsl?raw'
 import cut from './patchify.wgsl?raw'
+import blocks from './space-to-depth.wgsl?raw'
 
 const patchifyKernel = defineKernel({
   name: 'patchify',
   wgsl: cut,
   bindings: { pixels: 'read', patches: 'write' },
   params: { count: 'u32', channels: 'u32', H: 'u32', W: 'u32', P: 'u32' },
+})
+
+const blocksKernel = defineKernel({
+  name: 'space-to-depth',
+  wgsl: blocks,
+  bindings: { x: 'read', y: 'write' },
+  params: { count: 'u32', C: 'u32', H: 'u32', W: 'u32' },
 })
 
 const embedKernel = defineKernel({
@@ -51,6 +59,46 @@ export function patchify(enc: Encoder, pixels: Tensor, patchSize: number): Tenso
     { groups: Math.ceil(count / FLAT_WG) },
   )
   return patches
+}
+
+export interface SpaceToDepthOptions {
+  /** Maps that lie one after another in x. */
+  readonly batch: number
+  readonly height: number
+  readonly width: number
+  /** Side of a block in cells: kernel size and stride of the convolution. */
+  readonly block: number
+}
+
+/**
+ * Lays the blocks of channel-last maps out as rows, so that a convolution whose stride is its size becomes a matrix
+ * product with its weight [out, C, k, k] seen as [out, C*k*k].
+ *
+ * Shapes: x [B*h*w, C] -> [B*floor(h / k)*floor(w / k), C*k*k], columns in the order c, y, x; the remainder is dropped.
+ * Throws: ShapeError unless x has those rows and a map holds a whole block.
+ */
+export function spaceToDepth(
+  enc: Encoder,
+  x: Tensor,
+  { batch, height, width, block: K }: SpaceToDepthOptions,
+): Tensor {
+  const C = lastDim(x)
+  expectShape('space-to-depth: x', x, [batch * height * width, C])
+  if (!Number.isInteger(K) || K < 1 || height < K || width < K) {
+    throw new ShapeError(
+      `space-to-depth: maps of ${height} x ${width} should hold a whole block but its side is ${K}; choose a smaller one`,
+    )
+  }
+  const rows = batch * Math.floor(height / K) * Math.floor(width / K)
+  const y = enc.temp([rows, C * K * K], 'f32', 'space-to-depth')
+  const count = rows * C * K * K
+  enc.dispatch(
+    blocksKernel.as({ K, WG: FLAT_WG }),
+    { x, y },
+    { count, C, H: height, W: width },
+    { groups: Math.ceil(count / FLAT_WG) },
+  )
+  return y
 }
 
 /**
