@@ -28,7 +28,7 @@ export { packRows, unpackRows, widen, type PackOptions, type RawDtype } from './
 export { embedPatches, patchify, spaceToDepth, type SpaceToDepthOptions } from './patch-embed/patch-embed'
 export { gatherRows, takeRows } from './rows/rows'
 export { rmsNorm, rmsNormBackward } from './rms-norm/rms-norm'
-export { ropeFrequencies, type RopeConfig } from './rope/rope-frequencies'
+export { ropeChange, ropeFrequencies, type RopeChange, type RopeConfig } from './rope/rope-frequencies'
 export { rope, ropeBackward } from './rope/rope'
 export { sampleToken } from './sample/sample'
 export { TokenReader } from './sample/token-reader'
@@ -43,4 +43,5 @@ export {
   swigluPackedBackward,
   type GateActivation,
 } from './swiglu/swiglu'
+export { toRows } from './to-rows/to-rows'
 export { selfTest } from './self-test'

@@ -38,6 +38,11 @@ export class ConfigReader {
     return value > 0 ? value : this.fail(name, 'a positive integer', value)
   }
 
+  /** As size; a null in the file means none, even where the class has a default. */
+  sizeOrNull(name: string): number | undefined {
+    return this.json[name] === null || this.raw(name) === undefined ? undefined : this.size(name)
+  }
+
   float(name: string): number {
     const value = this.raw(name)
     if (typeof value === 'number') return value

@@ -55,8 +55,8 @@ const SCALERS: Readonly<Record<string, Scaler>> = {
 /**
  * Frequencies and factor of a model's rotary embedding, in f32 steps as the published code takes them.
  *
- * `dynamic` and `longrope` depend on the length of the sequence so far: ask again when it grows, and note that keys
- * already cached were turned by the old frequencies.
+ * `dynamic` and `longrope` depend on the length of the sequence so far: ask again when it grows, and see `ropeChange`
+ * for what becomes of keys already cached.
  *
  * Throws: ShapeError for an unknown type or a missing or mis-sized field.
  * Source: the rope types of Hugging Face transformers 5 (modeling_rope_utils); arXiv:2309.00071 (yarn),
@@ -76,6 +76,28 @@ export function ropeFrequencies(config: RopeConfig, sequenceLength: number): Rop
     throw new ShapeError(`rope: rotaryDim should be even and at least 2 but is ${config.rotaryDim}`)
   }
   return scaler(config, scaling, sequenceLength)
+}
+
+export interface RopeChange {
+  /** Conversations of more tokens turn by other frequencies. */
+  readonly beyond: number
+  /**
+   * `switch`: once, by one other set at every position, so that what was cached before is void (longrope).
+   * `growth`: with every token; keys stay turned as they were when they were made (dynamic).
+   */
+  readonly kind: 'switch' | 'growth'
+}
+
+/**
+ * How frequencies depend on the length of the conversation; undefined where they do not.
+ *
+ * Source: transformers 5 modeling_rope_utils (dynamic_rope_update), Phi3ForCausalLM.prepare_inputs_for_generation.
+ */
+export function ropeChange(config: RopeConfig): RopeChange | undefined {
+  const type = config.scaling?.rope_type ?? config.scaling?.type
+  if (type === 'dynamic') return { beyond: config.maxPositions, kind: 'growth' }
+  if (type !== 'longrope' && type !== 'su') return undefined
+  return { beyond: originalOf(config, config.scaling!), kind: 'switch' }
 }
 
 /** Exponents 0, 2/R, 4/R ... of theta. */

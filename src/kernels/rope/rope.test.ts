@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { finiteDifference, seeded } from '../testing/numbers'
-import { ropeFrequencies, type RopeScaling } from './rope-frequencies'
+import { ropeChange, ropeFrequencies, type RopeScaling } from './rope-frequencies'
 import { ropeRef } from './rope.ref'
 
 describe('rope oracle', () => {
@@ -101,6 +101,19 @@ describe('rope frequencies', () => {
       12,
     )
     expect(scaled({ ...yarn, attention_factor: 2 }).scale).toBe(2)
+  })
+
+  test('tells which types depend on the length, and from where on', () => {
+    const change = (scaling: RopeScaling | null, more: object = {}) =>
+      ropeChange({ ...base, ...more, scaling })
+    expect(change(null)).toBeUndefined()
+    expect(change({ type: 'linear', factor: 2 })).toBeUndefined()
+    expect(change({ rope_type: 'yarn', factor: 2 })).toBeUndefined()
+    expect(change({ type: 'dynamic', factor: 2 })).toEqual({ beyond: 2048, kind: 'growth' })
+    const longrope = { rope_type: 'longrope', original_max_position_embeddings: 64 }
+    expect(change(longrope)).toEqual({ beyond: 64, kind: 'switch' })
+    expect(change(longrope, { originalMaxPositions: 32 })).toEqual({ beyond: 32, kind: 'switch' })
+    expect(change({ type: 'su' }, { originalMaxPositions: 32 })).toEqual({ beyond: 32, kind: 'switch' })
   })
 
   test('refuses what it does not know', () => {

@@ -7,5 +7,7 @@ export const families = {
   llava_llama: () => import('./llava-original').then((module) => module.llavaOriginal),
   llava: () => import('./llava').then((module) => module.llava),
   llama: causalLm,
+  mistral: causalLm,
+  phi3: causalLm,
   qwen2: causalLm,
 } satisfies Record<string, () => Promise<FamilySlot>>

@@ -18,10 +18,12 @@ export interface LanguageModelConfig {
 /** What others may do inside a forward pass; nothing is recorded for a hook that is absent. */
 export interface LayerHooks {
   /**
-   * Called after layer 0, 1, ... with its output [T, C], which kernels recorded here may update in place: the next layer
-   * reads what they leave, the layer's own keys and values stay as they were.
+   * Called after layer 0, 1, ... with its output [T, C], whose first row stands at `position`. Kernels recorded here may
+   * update it in place: the next layer reads what they leave, the layer's own keys and values stay as they were.
+   *
+   * A hook that changes rows belongs to every step of the conversation, as cached rows may have to be computed again.
    */
-  afterLayer?(layer: number, hidden: Tensor): void
+  afterLayer?(layer: number, hidden: Tensor, position: number): void
   /**
    * Called before a layer attends, with the rotated queries [T, H*D] and the cache that holds the step's keys already.
    * Temporaries made here end with the layer, unless `enc.keep` takes them.
@@ -29,10 +31,20 @@ export interface LayerHooks {
   attention?(layer: number, q: Tensor, cache: KvCache): void
 }
 
+export interface ForwardOptions extends LayerHooks {
+  /**
+   * Tokens of the whole prompt where x is only a part of it; by default x ends the conversation. Rotary embeddings may
+   * depend on it: without it, rows of a long prompt are computed for a short one first.
+   */
+  readonly sequenceLength?: number
+}
+
 export interface LanguageModel {
   /** Shapes: `tokens` u32 [capacity] -> [count, C] for tokens start .. start + count. */
   embed(enc: Encoder, tokens: Tensor, range: { start: number; count: number }): Tensor
-  /** Shapes: x [T, C] -> [T, C] after the final norm; keys and values are appended at `position` of every layer's cache. */
+  /**
+   * Shapes: x [T, C] -> [T, C] after the final norm; keys and values are appended at `position` of every layer's cache.
+   */
   forward(enc: Encoder, x: Tensor, caches: readonly KvCache[], position: number, hooks?: LayerHooks): Tensor
   /** Shapes: hidden [R, C] -> [R, V]. */
   logits(enc: Encoder, hidden: Tensor): Tensor

@@ -42,6 +42,7 @@ export const llama = defineLanguageModel<DecoderConfig>({
       outputBias: bias,
       mlpBias: json.bool('mlp_bias'),
       slidingWindow: undefined,
+      fusedProjections: false,
     }
   },
 

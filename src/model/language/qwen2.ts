@@ -46,6 +46,7 @@ export const qwen2 = defineLanguageModel<DecoderConfig>({
       outputBias: false,
       mlpBias: false,
       slidingWindow: undefined,
+      fusedProjections: false,
     }
   },
 

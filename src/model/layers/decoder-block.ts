@@ -4,6 +4,7 @@ import {
   rmsNorm,
   rope,
   swiglu,
+  swigluPacked,
   type Encoder,
   type KvCache,
   type Tensor,
@@ -22,21 +23,33 @@ export interface DecoderBlockConfig {
   readonly outputBias: boolean
   readonly mlpBias: boolean
   readonly slidingWindow: number | undefined
+  /** q, k and v are rows of one matrix in that order, and so are gate and up (Phi-3). */
+  readonly fusedProjections: boolean
 }
 
-/** Parameters of one block under Hugging Face's Llama names. */
+/** Parameters of one block under Hugging Face's Llama names, the fused ones under Phi-3's. */
 export function decoderBlockSpecs(config: DecoderBlockConfig): ParameterSpecs {
-  const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim: D } = config
+  const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim: D, qkvBias, mlpBias } = config
+  const attention = config.fusedProjections
+    ? under('self_attn.qkv_proj', linearSpecs((heads + 2 * kvHeads) * D, C, qkvBias))
+    : {
+        ...under('self_attn.q_proj', linearSpecs(heads * D, C, qkvBias)),
+        ...under('self_attn.k_proj', linearSpecs(kvHeads * D, C, qkvBias)),
+        ...under('self_attn.v_proj', linearSpecs(kvHeads * D, C, qkvBias)),
+      }
+  const mlp = config.fusedProjections
+    ? under('mlp.gate_up_proj', linearSpecs(2 * F, C, mlpBias))
+    : {
+        ...under('mlp.gate_proj', linearSpecs(F, C, mlpBias)),
+        ...under('mlp.up_proj', linearSpecs(F, C, mlpBias)),
+      }
   return {
     'input_layernorm.weight': vector(C),
-    ...under('self_attn.q_proj', linearSpecs(heads * D, C, config.qkvBias)),
-    ...under('self_attn.k_proj', linearSpecs(kvHeads * D, C, config.qkvBias)),
-    ...under('self_attn.v_proj', linearSpecs(kvHeads * D, C, config.qkvBias)),
+    ...attention,
     ...under('self_attn.o_proj', linearSpecs(C, heads * D, config.outputBias)),
     'post_attention_layernorm.weight': vector(C),
-    ...under('mlp.gate_proj', linearSpecs(F, C, config.mlpBias)),
-    ...under('mlp.up_proj', linearSpecs(F, C, config.mlpBias)),
-    ...under('mlp.down_proj', linearSpecs(C, F, config.mlpBias)),
+    ...mlp,
+    ...under('mlp.down_proj', linearSpecs(C, F, mlpBias)),
   }
 }
 
@@ -51,14 +64,22 @@ export interface DecoderStep {
   readonly ropeScale: number
 }
 
+/** Projections of the normed rows; values may lie inside fused rows, from a column on. */
+interface Projected {
+  readonly q: Tensor
+  readonly k: Tensor
+  readonly v: Tensor
+  readonly vStart: number
+}
+
+type Project = (enc: Encoder, normed: Tensor, step: DecoderStep) => Projected
+type Gated = (enc: Encoder, normed: Tensor) => Tensor
+
 /** Pre-norm decoder block: x += o(attn(rope q, rope k, v)); x += down(silu(gate) * up). */
 export class DecoderBlock {
-  private readonly q: Linear
-  private readonly k: Linear
-  private readonly v: Linear
+  private readonly project: Project
+  private readonly gated: Gated
   private readonly o: Linear
-  private readonly gate: Linear
-  private readonly up: Linear
   private readonly down: Linear
   private readonly inputNorm: Tensor
   private readonly postNorm: Tensor
@@ -68,13 +89,11 @@ export class DecoderBlock {
     weights: Weights,
   ) {
     const attn = weights.at('self_attn')
-    this.q = Linear.at(attn.at('q_proj'))
-    this.k = Linear.at(attn.at('k_proj'))
-    this.v = Linear.at(attn.at('v_proj'))
+    const mlp = weights.at('mlp')
+    this.project = config.fusedProjections ? fusedProjection(config, attn) : separateProjections(config, attn)
+    this.gated = config.fusedProjections ? fusedGate(mlp) : separateGate(mlp)
     this.o = Linear.at(attn.at('o_proj'))
-    this.gate = Linear.at(weights.at('mlp.gate_proj'))
-    this.up = Linear.at(weights.at('mlp.up_proj'))
-    this.down = Linear.at(weights.at('mlp.down_proj'))
+    this.down = Linear.at(mlp.at('down_proj'))
     this.inputNorm = weights.vector('input_layernorm.weight')
     this.postNorm = weights.vector('post_attention_layernorm.weight')
   }
@@ -90,16 +109,12 @@ export class DecoderBlock {
     step: DecoderStep,
     beforeAttention?: (q: Tensor) => void,
   ): Tensor {
-    const { heads, headDim, rmsNormEps, slidingWindow } = this.config
-    const { position, frequencies, rotaryDim, ropeScale } = step
-    const rotate = (y: Tensor) =>
-      rope(enc, y, { headDim, rotaryDim, position, frequencies, scale: ropeScale })
+    const { heads, rmsNormEps, slidingWindow } = this.config
+    const { position } = step
     const attended = enc.scope(() => {
       const normed = rmsNorm(enc, x, this.inputNorm, rmsNormEps)
-      const q = rotate(this.q.forward(enc, normed))
-      const k = rotate(this.k.forward(enc, normed))
-      const v = this.v.forward(enc, normed)
-      appendKv(enc, cache, k, v, position)
+      const { q, k, v, vStart } = this.project(enc, normed, step)
+      appendKv(enc, cache, k, v, position, { kStart: 0, vStart })
       beforeAttention?.(q)
       return this.o.forward(enc, attention(enc, q, cache, { heads, position, slidingWindow }), {
         residual: x,
@@ -107,8 +122,57 @@ export class DecoderBlock {
     })
     return enc.scope(() => {
       const normed = rmsNorm(enc, attended, this.postNorm, rmsNormEps)
-      const hidden = swiglu(enc, this.gate.forward(enc, normed), this.up.forward(enc, normed))
-      return this.down.forward(enc, hidden, { residual: attended })
+      return this.down.forward(enc, this.gated(enc, normed), { residual: attended })
     })
   }
+}
+
+/** What `rope` needs to turn heads of a projection, which start at a column of its rows. */
+const turned = (config: DecoderBlockConfig, step: DecoderStep, start: number, heads: number) => ({
+  headDim: config.headDim,
+  rotaryDim: step.rotaryDim,
+  position: step.position,
+  frequencies: step.frequencies,
+  scale: step.ropeScale,
+  start,
+  heads,
+})
+
+function separateProjections(config: DecoderBlockConfig, attn: Weights): Project {
+  const { heads, kvHeads } = config
+  const q = Linear.at(attn.at('q_proj'))
+  const k = Linear.at(attn.at('k_proj'))
+  const v = Linear.at(attn.at('v_proj'))
+  return (enc, normed, step) => ({
+    q: rope(enc, q.forward(enc, normed), turned(config, step, 0, heads)),
+    k: rope(enc, k.forward(enc, normed), turned(config, step, 0, kvHeads)),
+    v: v.forward(enc, normed),
+    vStart: 0,
+  })
+}
+
+function fusedProjection(config: DecoderBlockConfig, attn: Weights): Project {
+  const { heads, kvHeads, headDim } = config
+  const qkv = Linear.at(attn.at('qkv_proj'))
+  const kStart = heads * headDim
+  return (enc, normed, step) => {
+    const rows = qkv.forward(enc, normed)
+    return {
+      q: rope(enc, rows, turned(config, step, 0, heads)),
+      k: rope(enc, rows, turned(config, step, kStart, kvHeads)),
+      v: rows,
+      vStart: kStart + kvHeads * headDim,
+    }
+  }
+}
+
+function separateGate(mlp: Weights): Gated {
+  const gate = Linear.at(mlp.at('gate_proj'))
+  const up = Linear.at(mlp.at('up_proj'))
+  return (enc, normed) => swiglu(enc, gate.forward(enc, normed), up.forward(enc, normed))
+}
+
+function fusedGate(mlp: Weights): Gated {
+  const gateUp = Linear.at(mlp.at('gate_up_proj'))
+  return (enc, normed) => swigluPacked(enc, gateUp.forward(enc, normed))
 }

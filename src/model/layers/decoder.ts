@@ -2,6 +2,7 @@ import {
   embedding,
   matmul,
   rmsNorm,
+  ropeChange,
   type Encoder,
   type Gpu,
   type KvCache,
@@ -9,12 +10,16 @@ import {
   type Tensor,
   type Weight,
 } from '../../kernels'
-import type { LanguageModel, LanguageModelConfig, LayerHooks } from '../language/definition'
+import type { ForwardOptions, LanguageModel, LanguageModelConfig, LayerHooks } from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
 import { DecoderBlock, decoderBlockSpecs, type DecoderBlockConfig } from './decoder-block'
+import { InputHistory } from './input-history'
 import { RopeTable } from './rope-config'
 
-/** A decoder of Llama's kind, which Qwen2, Mistral and Yi share but for biases and sizes. */
+/** Rows that are computed again at a time; bounds their activations. */
+const REPEATED_ROWS = 512
+
+/** A decoder of Llama's kind, which Qwen2, Mistral, Phi-3 and Yi share but for biases, sizes and fused matrices. */
 export interface DecoderConfig extends LanguageModelConfig, DecoderBlockConfig {
   readonly rope: RopeConfig
 }
@@ -40,6 +45,7 @@ export class Decoder implements LanguageModel {
   private readonly norm: Tensor
   private readonly blocks: DecoderBlock[]
   private readonly ropeTable: RopeTable
+  private readonly history: InputHistory | undefined
 
   constructor(
     private readonly config: DecoderConfig,
@@ -48,6 +54,8 @@ export class Decoder implements LanguageModel {
     this.embedTokens = weights.matrix('model.embed_tokens.weight')
     this.lmHead = weights.matrix('lm_head.weight')
     this.ropeTable = new RopeTable(config.rope)
+    const change = ropeChange(config.rope)
+    if (change?.kind === 'switch') this.history = new InputHistory(change.beyond, config.hiddenSize)
     this.norm = weights.vector('model.norm.weight')
     this.blocks = Array.from(
       { length: config.layers },
@@ -64,20 +72,46 @@ export class Decoder implements LanguageModel {
     x: Tensor,
     caches: readonly KvCache[],
     position: number,
-    hooks: LayerHooks = {},
+    options: ForwardOptions = {},
   ): Tensor {
-    const { rope, rmsNormEps } = this.config
-    const { frequencies, scale } = this.ropeTable.at(enc, position + x.shape[0]!)
-    const step = { position, frequencies, rotaryDim: rope.rotaryDim, ropeScale: scale }
+    const sequenceLength = Math.max(options.sequenceLength ?? 0, position + x.shape[0]!)
+    const { history } = this
+    const first = caches[0]
+    if (history && first) {
+      const hooked = options.afterLayer !== undefined
+      const stale = history.staleRows(first, position, sequenceLength, hooked)
+      for (let start = 0; start < stale; start += REPEATED_ROWS) {
+        enc.scope(() => {
+          const again = history.take(enc, start, Math.min(REPEATED_ROWS, stale - start))
+          this.layers(enc, again, caches, start, { sequenceLength, afterLayer: options.afterLayer })
+          return undefined
+        })
+      }
+      history.store(enc, first, x, { position, sequenceLength, hooked })
+    }
+    const hidden = this.layers(enc, x, caches, position, { ...options, sequenceLength })
+    return rmsNorm(enc, hidden, this.norm, this.config.rmsNormEps)
+  }
+
+  /** Shapes: x [T, C] -> [T, C], x itself where there are no layers. */
+  private layers(
+    enc: Encoder,
+    x: Tensor,
+    caches: readonly KvCache[],
+    position: number,
+    options: LayerHooks & { readonly sequenceLength: number },
+  ): Tensor {
+    const { frequencies, scale } = this.ropeTable.at(enc, options.sequenceLength)
+    const step = { position, frequencies, rotaryDim: this.config.rope.rotaryDim, ropeScale: scale }
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
       const cache = caches[i]!
-      const next = block.forward(enc, hidden, cache, step, (q) => hooks.attention?.(i, q, cache))
-      hooks.afterLayer?.(i, next)
+      const next = block.forward(enc, hidden, cache, step, (q) => options.attention?.(i, q, cache))
+      options.afterLayer?.(i, next, position)
       if (hidden !== x) enc.release(hidden)
       hidden = next
     }
-    return rmsNorm(enc, hidden, this.norm, rmsNormEps)
+    return hidden
   }
 
   logits(enc: Encoder, hidden: Tensor): Tensor {
@@ -86,5 +120,6 @@ export class Decoder implements LanguageModel {
 
   destroy(gpu: Gpu): void {
     this.ropeTable.destroy(gpu)
+    this.history?.destroy(gpu)
   }
 }

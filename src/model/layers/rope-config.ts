@@ -1,8 +1,10 @@
 import {
+  ropeChange,
   ropeFrequencies,
   uploadTensor,
   type Encoder,
   type Gpu,
+  type RopeChange,
   type RopeConfig,
   type Tensor,
 } from '../../kernels'
@@ -30,30 +32,30 @@ export function parseRope(json: ConfigReader, headDim: number): RopeConfig {
   }
 }
 
-/** The rotary frequencies on the GPU, rewritten only where the scaling depends on the length and the length crosses it. */
+/** The rotary frequencies on the GPU, for every length. */
 export class RopeTable {
-  private uploaded: { values: Float32Array; tensor: Tensor } | undefined
+  private readonly change: RopeChange | undefined
+  private within: Tensor | undefined
+  private beyond: Tensor | undefined
 
-  constructor(private readonly config: RopeConfig) {}
+  constructor(private readonly config: RopeConfig) {
+    this.change = ropeChange(config)
+  }
 
+  /** Frequencies for a conversation of that many tokens; where they grow with it, a temporary of the step. */
   at(enc: Encoder, sequenceLength: number): { frequencies: Tensor; scale: number } {
     const { frequencies, scale } = ropeFrequencies(this.config, sequenceLength)
-    const { uploaded } = this
-    if (!uploaded) {
-      const tensor = uploadTensor(enc.gpu, 'rope frequencies', [frequencies.length], frequencies)
-      this.uploaded = { values: frequencies, tensor }
-      return { frequencies: tensor, scale }
+    const upload = () => uploadTensor(enc.gpu, 'rope frequencies', [frequencies.length], frequencies)
+    if (!this.change || sequenceLength <= this.change.beyond) {
+      return { frequencies: (this.within ??= upload()), scale }
     }
-    if (frequencies.some((value, i) => value !== uploaded.values[i])) {
-      enc.submit() // what was recorded still means the old values
-      enc.upload(uploaded.tensor, frequencies)
-      uploaded.values = frequencies
-    }
-    return { frequencies: uploaded.tensor, scale }
+    if (this.change.kind === 'growth') return { frequencies: enc.constant(frequencies), scale }
+    return { frequencies: (this.beyond ??= upload()), scale }
   }
 
   destroy(gpu: Gpu): void {
-    if (this.uploaded) gpu.destroyBuffer(this.uploaded.tensor.buffer)
-    this.uploaded = undefined
+    if (this.within) gpu.destroyBuffer(this.within.buffer)
+    if (this.beyond) gpu.destroyBuffer(this.beyond.buffer)
+    this.within = this.beyond = undefined
   }
 }

@@ -29,11 +29,24 @@ export interface GoldenTurn {
   readonly tensors: Readonly<Record<string, string>>
 }
 
+/** One prompt of a case without pictures and chat template. */
+export interface GoldenPrompt {
+  readonly text: string
+  /** The ids count, not the text. */
+  readonly text_is_truncated?: boolean
+  readonly input_ids: readonly number[]
+  readonly generated_ids: readonly number[]
+  readonly generated_text: string
+  readonly finish: 'stop' | 'length'
+  readonly tensors: Readonly<Record<string, string>>
+}
+
 /** A recorded case: its facts, and its tensors by name. */
 export class GoldenCase {
   readonly folder: string
   readonly facts: {
     readonly turns: readonly GoldenTurn[]
+    readonly prompts: readonly GoldenPrompt[]
     readonly pictures: readonly { image: string; tensors: Readonly<Record<string, string>> }[]
     readonly max_new_tokens: number
     readonly tokenizer_probes: readonly { text: string; input_ids: number[]; decoded: string }[]
