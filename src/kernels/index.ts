@@ -26,6 +26,13 @@ export { matmulBackward, matmulWeightBackward } from './matmul/matmul-backward'
 export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'
 export { packRows, unpackRows, widen, type PackOptions, type RawDtype } from './pack/pack'
 export { embedPatches, patchify, spaceToDepth, type SpaceToDepthOptions } from './patch-embed/patch-embed'
+export {
+  resampleRows,
+  resampleRowsBackward,
+  type GridSize,
+  type ResampleGrids,
+  type ResampleOptions,
+} from './resample/resample'
 export { gatherRows, takeRows } from './rows/rows'
 export { rmsNorm, rmsNormBackward } from './rms-norm/rms-norm'
 export { ropeChange, ropeFrequencies, type RopeChange, type RopeConfig } from './rope/rope-frequencies'
