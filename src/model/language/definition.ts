@@ -45,7 +45,13 @@ export interface LanguageModel {
   /**
    * Shapes: x [T, C] -> [T, C] after the final norm; keys and values are appended at `position` of every layer's cache.
    */
-  forward(enc: Encoder, x: Tensor, caches: readonly KvCache[], position: number, hooks?: LayerHooks): Tensor
+  forward(
+    enc: Encoder,
+    x: Tensor,
+    caches: readonly KvCache[],
+    position: number,
+    options?: ForwardOptions,
+  ): Tensor
   /** Shapes: hidden [R, C] -> [R, V]. */
   logits(enc: Encoder, hidden: Tensor): Tensor
   /** Frees what it holds beside its weights. */
