@@ -1,4 +1,4 @@
-import type { Encoder, Gpu, KvCache, Tensor } from '../../kernels'
+import type { AttentionOptions, Encoder, Gpu, KvCache, Tensor } from '../../kernels'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import type { ParameterSpecs, Weights } from '../parameters'
 
@@ -25,10 +25,10 @@ export interface LayerHooks {
    */
   afterLayer?(layer: number, hidden: Tensor, position: number): void
   /**
-   * Called before a layer attends, with the rotated queries [T, H*D] and the cache that holds the step's keys already.
-   * Temporaries made here end with the layer, unless `enc.keep` takes them.
+   * Called before a layer attends, with the rotated queries [T, H*D], the cache that holds the step's keys already, and how
+   * the queries attend to it. Temporaries made here end with the layer, unless `enc.keep` takes them.
    */
-  attention?(layer: number, q: Tensor, cache: KvCache): void
+  attention?(layer: number, q: Tensor, cache: KvCache, options: AttentionOptions): void
 }
 
 export interface ForwardOptions extends LayerHooks {

@@ -5,6 +5,7 @@ import {
   rope,
   swiglu,
   swigluPacked,
+  type AttentionOptions,
   type Encoder,
   type KvCache,
   type Tensor,
@@ -100,25 +101,24 @@ export class DecoderBlock {
 
   /**
    * Shapes: x [T, C] -> [T, C]; appends T keys and values to the cache at `step.position`. `beforeAttention` is told the
-   * rotated queries [T, H*D].
+   * rotated queries [T, H*D] and how they attend.
    */
   forward(
     enc: Encoder,
     x: Tensor,
     cache: KvCache,
     step: DecoderStep,
-    beforeAttention?: (q: Tensor) => void,
+    beforeAttention?: (q: Tensor, options: AttentionOptions) => void,
   ): Tensor {
     const { heads, rmsNormEps, slidingWindow } = this.config
     const { position } = step
+    const options = { heads, position, slidingWindow }
     const attended = enc.scope(() => {
       const normed = rmsNorm(enc, x, this.inputNorm, rmsNormEps)
       const { q, k, v, vStart } = this.project(enc, normed, step)
       appendKv(enc, cache, k, v, position, { kStart: 0, vStart })
-      beforeAttention?.(q)
-      return this.o.forward(enc, attention(enc, q, cache, { heads, position, slidingWindow }), {
-        residual: x,
-      })
+      beforeAttention?.(q, options)
+      return this.o.forward(enc, attention(enc, q, cache, options), { residual: x })
     })
     return enc.scope(() => {
       const normed = rmsNorm(enc, attended, this.postNorm, rmsNormEps)

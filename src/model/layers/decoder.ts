@@ -106,7 +106,7 @@ export class Decoder implements LanguageModel {
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
       const cache = caches[i]!
-      const next = block.forward(enc, hidden, cache, step, (q) => options.attention?.(i, q, cache))
+      const next = block.forward(enc, hidden, cache, step, (q, how) => options.attention?.(i, q, cache, how))
       options.afterLayer?.(i, next, position)
       if (hidden !== x) enc.release(hidden)
       hidden = next
