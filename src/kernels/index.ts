@@ -51,4 +51,5 @@ export {
   type GateActivation,
 } from './swiglu/swiglu'
 export { toRows } from './to-rows/to-rows'
+export { scaleAdd } from './scale-add/scale-add'
 export { selfTest } from './self-test'
