@@ -17,6 +17,7 @@ export {
   type AttentionFullOptions,
   type AttentionOptions,
 } from './attention/attention'
+export { concatColumns, sliceColumns } from './concat/concat'
 export { depthwiseConv, type DepthwiseConvOptions } from './depthwise-conv/depthwise-conv'
 export { embedding, type EmbeddingRange } from './embedding/embedding'
 export { appendKv, createKvCache, destroyKvCache, kvCacheBytes, type KvCache } from './kv-cache/kv-cache'
