@@ -30,9 +30,10 @@ export async function visionSubject(bench: Bench, preset: VisionPreset): Promise
       'bench:',
     )
   const full = configured(sizes.image)
-  const store = await randomWeights(bench, 'vision', full.params(sizes.layers), held)
+  const output = { depth: sizes.layers }
+  const store = await randomWeights(bench, 'vision', full.params(output), held)
   const weights = store.at('vision')
-  const tower = full.create(weights, sizes.layers)
+  const tower = full.create(weights, output)
   const pixels = (side: number) => {
     const { data } = seeded({ data: [1, 3, side, side] })
     return { data, tensor: uploadTensor(gpu, 'pixels', [1, 3, side, side], data) }
@@ -40,7 +41,7 @@ export async function visionSubject(bench: Bench, preset: VisionPreset): Promise
   const { tensor } = pixels(sizes.image)
   const dispatches = () => {
     const before = enc.dispatches
-    enc.scope(() => tower.hiddenState(enc, tensor))
+    enc.scope(() => tower.features(enc, tensor))
     return enc.dispatches - before
   }
   return {
@@ -56,15 +57,16 @@ export async function visionSubject(bench: Bench, preset: VisionPreset): Promise
             return name.includes('position_embedding') ? firstRows(found, rows, sizes.hidden) : found
           },
         },
-        sizes.layers,
+        output,
       )
-      const got = await readRows(enc, cut.hiddenState(enc, small.tensor), rows, sizes.hidden)
+      const [hidden] = await cut.features(enc, small.tensor)
+      const got = await readRows(enc, hidden!, rows, sizes.hidden)
       const want = await visionOracle(new HeldValues(enc, store, 'vision'), sizes, small.data, CHECKED_SIDE)
       return { error: relativeError(got, want), allowed: 1e-4 }
     },
     async run(units) {
       for (let i = 0; i < units; i++) {
-        enc.scope(() => tower.hiddenState(enc, tensor))
+        enc.scope(() => tower.features(enc, tensor))
         enc.end()
         await gpu.finish()
       }

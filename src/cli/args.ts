@@ -16,6 +16,7 @@ export interface AskArgs {
   template: string | undefined
   repos: string | undefined
   base: string | undefined
+  memoryBytes: number | undefined
   adapter: AdapterChoice
   dump: string | undefined
 }
@@ -28,6 +29,7 @@ export interface PlanArgs {
   template: string | undefined
   repos: string | undefined
   base: string | undefined
+  memoryBytes: number | undefined
   adapter: AdapterChoice
 }
 
@@ -55,7 +57,7 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       --json                  one JSON object on stdout instead of streamed text
       --dump FILE             safetensors of turn 1: pixel_values, vision_features, connector_output,
                               inputs_embeds, logits
-  trilobite plan --model PATH|ID [--dtype D] [--json]
+  trilobite plan --model PATH|ID [--dtype D] [--memory GB] [--json]
       what loading would take: download, GPU memory by part, whether it fits
   trilobite info [--json]
       the adapter, its limits and features, and the self-test's result
@@ -65,6 +67,7 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
   Where --model is taken
       --repos DIR             OWNER/NAME is looked for in DIR/OWNER/NAME before the hub, also where a checkpoint refers to it
       --base PATH|ID          the language model of an adapter, a checkpoint that holds a connector alone
+      --memory GB             GPU memory to stay within: vision towers that do not fit are fetched for each picture
 
   PATH|ID is a folder, OWNER/NAME[@REVISION] on Hugging Face, the URL of a folder, or "bundled".
   HF_TOKEN and HF_ENDPOINT are honoured. Errors: one line "Name: message" on stderr, exit status 1.`
@@ -84,6 +87,7 @@ const MODEL = {
   template: { type: 'string' },
   repos: { type: 'string' },
   base: { type: 'string' },
+  memory: { type: 'string' },
 } as const
 const ASK = {
   image: { type: 'string', multiple: true },
@@ -204,7 +208,14 @@ function commonOf(command: string, values: { adapter?: string; json?: boolean })
 
 function modelOf(
   command: string,
-  values: { model?: string; dtype?: string; template?: string; repos?: string; base?: string },
+  values: {
+    model?: string
+    dtype?: string
+    template?: string
+    repos?: string
+    base?: string
+    memory?: string
+  },
 ) {
   if (!values.model)
     throw new UsageError(`${command}: --model is missing: a folder, OWNER/NAME, a URL or "bundled"`)
@@ -214,6 +225,10 @@ function modelOf(
     template: values.template,
     repos: values.repos,
     base: values.base,
+    memoryBytes:
+      values.memory === undefined
+        ? undefined
+        : numberOf('--memory', values.memory, 0, 0.001, 1024, false, command) * 1e9,
   }
 }
 
@@ -231,12 +246,13 @@ function numberOf(
   min: number,
   max: number,
   whole: boolean,
+  command = 'ask',
 ) {
   if (text === undefined) return missing
   const value = text.trim() === '' ? NaN : Number(text)
   if (Number.isFinite(value) && value >= min && value <= max && (!whole || Number.isInteger(value)))
     return value
   throw new UsageError(
-    `ask: ${flag} should be a ${whole ? 'whole ' : ''}number from ${min} to ${max}, got "${text}"`,
+    `${command}: ${flag} should be a ${whole ? 'whole ' : ''}number from ${min} to ${max}, got "${text}"`,
   )
 }

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ImageError } from '../model/errors'
-import type { AskRequest, ChatMessage, EngineApi, ImageInput, ModelInfo, Reply } from '../worker/api'
+import type {
+  AskEvent,
+  AskRequest,
+  ChatMessage,
+  EngineApi,
+  ImageInput,
+  ModelInfo,
+  Reply,
+} from '../worker/api'
 import { imagePlaces, type AskArgs } from './args'
 
 /** One turn as `ask --json` reports it. */
@@ -23,7 +31,8 @@ export interface AskReport {
   adapter: string
   dtype: ModelInfo['dtype']
   turns: TurnReport[]
-  memory: { gpuBytes: number; peakHostBytes: number }
+  /** Of the GPU: what the loaded model takes, and the most there was while it answered. */
+  memory: { gpuBytes: number; gpuPeakBytes: number; peakHostBytes: number }
 }
 
 /** The parts of a request that say what is asked, turn by turn. */
@@ -77,6 +86,7 @@ export async function askAll(
   images: ImageInput[],
   onText: (text: string) => void,
   onReply: (reply: Reply) => void,
+  onEvent: (event: AskEvent) => void = () => {},
 ): Promise<{ turns: TurnReport[]; aborted: boolean }> {
   const turns: TurnReport[] = []
   for (let turn = 0; turn < args.prompts.length; turn++) {
@@ -84,6 +94,7 @@ export async function askAll(
     const reply = await engine.ask(
       { ...conversationAt(args, images, replies), sampling: args.sampling, maxNewTokens: args.maxNewTokens },
       (event) => {
+        onEvent(event)
         if (event.type === 'token') onText(event.text)
       },
     )

@@ -12,7 +12,7 @@ import { createEngine, loadModel, planModel, repositoryResolver } from './engine
 import { errorLine } from './errors'
 import { HostMemoryMeter } from './host-memory'
 import { bundledFolder, packageRoot, resolveModel } from './model-source'
-import { adapterName, formatPlan, formatProgress, formatReport, print } from './output'
+import { adapterName, formatPlan, formatProgress, formatTower, formatReport, print } from './output'
 
 /** As shells report a program that Ctrl+C ended. */
 const INTERRUPTED = 130
@@ -43,7 +43,7 @@ async function info(args: InfoArgs): Promise<void> {
 async function plan(args: PlanArgs): Promise<void> {
   const { model, base, resolve } = await findModels(args)
   const engine = await createEngine(args.adapter, resolve)
-  const result = await planModel(engine, model, { dtype: args.dtype, ...templateOf(args) }, base)
+  const result = await planModel(engine, model, { dtype: args.dtype, ...loadOptionsOf(args) }, base)
   await print(args.json ? json(result) : formatPlan(result))
 }
 
@@ -57,7 +57,7 @@ async function ask(args: AskArgs): Promise<void> {
 
   const meter = new HostMemoryMeter()
   const progress = new ProgressLine()
-  const options = { dtype: args.dtype, ...templateOf(args) }
+  const options = { dtype: args.dtype, ...loadOptionsOf(args) }
   const loaded = await loadModel(engine, model, options, (p) => progress.show(p), base)
   progress.clear()
   if (interrupted()) throw new AbortError('ask: stopped while the model was loading')
@@ -75,6 +75,16 @@ async function ask(args: AskArgs): Promise<void> {
       process.stdout.write('\n')
       process.stderr.write(`${statsLine(reply)}\n`)
     },
+    (event) => {
+      if (event.type === 'notice') {
+        progress.clear()
+        process.stderr.write(`note: ${event.message}\n`)
+      } else if (event.type === 'tower') {
+        progress.write(formatTower(event))
+      } else {
+        progress.clear()
+      }
+    },
   )
   meter.stop()
   if (aborted || interrupted()) throw new AbortError('ask: stopped before the reply was complete')
@@ -84,7 +94,11 @@ async function ask(args: AskArgs): Promise<void> {
     adapter: adapterName(report),
     dtype: loaded.dtype,
     turns,
-    memory: { gpuBytes: loaded.gpuBytes, peakHostBytes: meter.peakBytes },
+    memory: {
+      gpuBytes: loaded.gpuBytes,
+      gpuPeakBytes: (await engine.gpuMemory()).peakBytes,
+      peakHostBytes: meter.peakBytes,
+    },
   }
   await print(json(result))
 }
@@ -114,8 +128,17 @@ async function findModels(args: { model: string; repos: string | undefined; base
   }
 }
 
-function templateOf(args: { template: string | undefined }) {
-  return args.template === undefined ? {} : { template: args.template }
+function loadOptionsOf({
+  template,
+  memoryBytes,
+}: {
+  template: string | undefined
+  memoryBytes: number | undefined
+}) {
+  return {
+    ...(template !== undefined && { template }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+  }
 }
 
 function throwIfUnfit(report: DeviceReport): void {
@@ -142,13 +165,21 @@ function watchInterrupt(engine: Engine): () => boolean {
 
 /** Loading as a line that overwrites itself; nothing where stderr is no terminal. */
 class ProgressLine {
+  private isShown = false
   private readonly isTerminal = process.stderr.isTTY || process.env.TRILOBITE_STDERR_IS_TERMINAL === '1'
 
   show(progress: LoadProgress): void {
-    if (this.isTerminal) process.stderr.write(`\r\x1b[K${formatProgress(progress)}`)
+    this.write(formatProgress(progress))
+  }
+
+  write(line: string): void {
+    if (this.isTerminal) process.stderr.write(`\r\x1b[K${line}`)
+    this.isShown = true
   }
 
   clear(): void {
+    if (!this.isShown) return
+    this.isShown = false
     if (this.isTerminal) process.stderr.write('\r\x1b[K')
   }
 }

@@ -1,4 +1,4 @@
-import type { DeviceReport, LoadProgress, ModelPlan } from '../worker/api'
+import type { AskEvent, DeviceReport, LoadProgress, ModelPlan } from '../worker/api'
 
 /** Writes and waits until it is out: process.exit right after cuts nothing off. */
 export function print(text: string, stream: NodeJS.WritableStream = process.stdout): Promise<void> {
@@ -31,6 +31,12 @@ export function formatProgress(progress: LoadProgress): string {
   }
 }
 
+/** One line of fetching a vision tower for a picture. */
+export function formatTower(event: Extract<AskEvent, { type: 'tower' }>): string {
+  const { tower, towers, name, doneBytes, totalBytes } = event
+  return `tower ${tower + 1} of ${towers}, ${name}: ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`
+}
+
 /** The adapter's name as `ask --json` gives it. */
 export function adapterName({ adapter }: DeviceReport): string {
   return adapter.description || `${adapter.vendor} ${adapter.architecture}`.trim() || 'unknown'
@@ -47,6 +53,7 @@ export function formatPlan(plan: ModelPlan): string {
     ['download', `${formatBytes(plan.downloadBytes)} in ${plan.files.length} files`],
     ['GPU memory', formatBytes(total)],
     ['  vision', formatBytes(vision)],
+    ...(plan.towers.length > 1 ? plan.towers.map(towerRow) : []),
     ['  connector', formatBytes(connector)],
     ['  language', formatBytes(language)],
     ['  KV cache', `${formatBytes(kvCache)} for ${plan.contextLength} tokens`],
@@ -56,6 +63,11 @@ export function formatPlan(plan: ModelPlan): string {
   ]
   if (plan.advice) rows.push(['advice', plan.advice])
   return table(rows)
+}
+
+function towerRow({ name, gpuBytes, fileBytes, resident }: ModelPlan['towers'][number]): [string, string] {
+  const when = resident ? 'stays' : `fetched for each picture (${formatBytes(fileBytes)}), then freed`
+  return [`    ${name}`, `${formatBytes(gpuBytes)}, ${when}`]
 }
 
 /** What `info` prints. */

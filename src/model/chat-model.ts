@@ -1,15 +1,13 @@
-import { Arena, Encoder, warmUp, type Gpu, type Variant } from '../kernels'
+import { Arena, Encoder, sampleToken, warmUp, type Gpu, type Tensor, type Variant } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
 import type { StreamProgress } from './checkpoint/progress'
 import { Conversation } from './conversation'
-import { ConfigError } from './errors'
-import { embedPrompt } from './generate'
+import { embedPrompt, PREFILL_ROWS } from './generate'
 import type { Codecs } from './image/codecs'
-import { outputSizeOf, parseImageProcessor } from './image/processor'
 import { ImageFeatures } from './image-features'
 import { loadWeights } from './load-weights'
 import type { MemoryPlan } from './plan'
-import { sampleToken } from '../kernels'
+import { selectFeatures } from './towers'
 import { Tokenizer } from './tokenizer'
 import { Vlm } from './vlm'
 
@@ -48,7 +46,8 @@ export class ChatModel {
     const { signal, onProgress } = options
     // What can be wrong in small files is said before gigabytes are fetched.
     const tokenizer = Tokenizer.from(opened, options.template)
-    const processor = opened.blueprint.vision && imageProcessor(opened)
+    const { vision } = opened.blueprint
+    const staged = (vision?.towers ?? []).filter((_, i) => !plan.towers[i]!.resident)
     const arena = new Arena(gpu)
     let vlm: Vlm | undefined
     let conversation: Conversation | undefined
@@ -56,8 +55,15 @@ export class ChatModel {
       const { weights, peakHostBytes } = await loadWeights(gpu, arena, opened, plan.dtype, {
         signal,
         onProgress: (progress) => onProgress({ phase: 'weights', ...progress }),
+        only: (name) => !staged.some(({ prefix }) => name.startsWith(`${prefix}.`)),
       })
-      vlm = new Vlm(gpu, arena, opened.blueprint, weights)
+      vlm = new Vlm(gpu, arena, opened.blueprint, weights, {
+        isResident: (tower) => plan.towers[tower]!.resident,
+        load: async ({ prefix }, { signal, onProgress }) => {
+          const only = (name: string) => name.startsWith(`${prefix}.`)
+          return (await loadWeights(gpu, arena, opened, plan.dtype, { signal, onProgress, only })).weights
+        },
+      })
       conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
       await gpu.check()
       await warmUp(
@@ -67,7 +73,7 @@ export class ChatModel {
         signal,
       )
       arena.trim()
-      const images = processor && new ImageFeatures(vlm, processor, options.codecs)
+      const images = vision && new ImageFeatures(vlm, opened.processors, options.codecs)
       const eos = endTokenIds(opened, tokenizer)
       return new ChatModel(opened, plan, vlm, tokenizer, images, conversation, eos, peakHostBytes)
     } catch (error) {
@@ -85,9 +91,33 @@ export class ChatModel {
   }
 }
 
+/** Records a picture through the towers at hand and on into the language model. */
+function recordPicture(vlm: Vlm, conversation: Conversation, enc: Encoder): void {
+  const { towers, connector } = vlm
+  if (!connector) return
+  const size = { width: 1, height: 1 }
+  enc.scope(() => {
+    const maps: Tensor[] = []
+    for (const [i, bp] of towers.blueprints.entries()) {
+      const side = bp.tower.config.imageSize
+      const features = towers.at(i)?.features(enc, enc.temp([1, 3, side, side]))
+      // A tower that is fetched for each picture, or runs elsewhere, is compiled when it comes.
+      if (!features || features instanceof Promise) return
+      maps.push(connector.keep(enc, i, selectFeatures(enc, bp, features)))
+    }
+    const features = connector.join(enc, maps, size)
+    const rows = features.shape[0]!
+    const count = Math.min(rows, conversation.capacity - 1, PREFILL_ROWS)
+    const images = [{ key: '', features, sampled: { maps, size }, start: 0, rows }]
+    const prompt = { ids: new Uint32Array(count), images, imageTokens: rows, keys: [] }
+    const x = embedPrompt(vlm, conversation.tokens, prompt, { start: 0, count }, enc)
+    if (connector.samplers.size) vlm.forward(enc, x, conversation.caches, 0, images)
+  })
+}
+
 /** Records a picture, a prompt and a decoding step without running them, to learn their kernels. */
 function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
-  const { gpu, arena, language, blueprint } = vlm
+  const { gpu, arena, language } = vlm
   const record = (enc: Encoder) => {
     const step = (rows: number, position: number, temperature: number) =>
       enc.scope(() => {
@@ -101,18 +131,7 @@ function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
           length: position + rows,
         })
       })
-    const { vision } = blueprint
-    if (vision) {
-      const side = vision.tower.config.imageSize
-      enc.scope(() => {
-        const features = vlm.connect(enc, vlm.visionFeatures(enc, enc.temp([1, 3, side, side])))
-        const rows = features.shape[0]!
-        const count = Math.min(rows, conversation.capacity)
-        const images = [{ key: '', features, start: 0, rows }]
-        const prompt = { ids: new Uint32Array(count), images, imageTokens: rows, keys: [] }
-        embedPrompt(vlm, conversation.tokens, prompt, { start: 0, count }, enc)
-      })
-    }
+    recordPicture(vlm, conversation, enc)
     step(Math.min(64, conversation.capacity - 1), 0, 0)
     step(1, Math.min(64, conversation.capacity - 1), 0)
     step(1, 1, 0.7)
@@ -120,18 +139,6 @@ function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
     step(1, conversation.capacity - 1, 0)
   }
   return Encoder.collect(gpu, arena, record)
-}
-
-function imageProcessor({ files, source, blueprint }: OpenedModel) {
-  const json = files['preprocessor_config.json'] ?? files['processor_config.json']
-  if (!json) {
-    throw new ConfigError(
-      `${source.name}: preprocessor_config.json was not found; it says how pictures are resized. Add it to the checkpoint.`,
-    )
-  }
-  const processor = parseImageProcessor(json)
-  outputSizeOf(processor)
-  return blueprint.vision?.padToSquare ? { ...processor, padToSquare: true } : processor
 }
 
 /** generation_config.json decides, then config.json, then the tokenizer, as transformers' generate; a template adds its own. */

@@ -5,7 +5,8 @@ import type { CheckpointSource } from './checkpoint/source'
 import { parseConfigFile, type JsonObject } from './config-reader'
 import { ConfigError } from './errors'
 import { families } from './family'
-import { blueprintSpecs, tiedParameters, type Blueprint } from './family/definition'
+import { blueprintSpecs, tiedParameters, type Blueprint, type TowerBlueprint } from './family/definition'
+import { parseImageProcessor, type ImageProcessor } from './image/processor'
 import type { ParameterSpecs } from './parameters'
 import { Repositories, type ResolveRepository } from './repositories'
 import { lookUp } from './registry'
@@ -24,6 +25,8 @@ export interface OpenedModel {
   readonly tied: Readonly<Record<string, string>>
   /** Small files by name; undefined where the checkpoint has none. */
   readonly files: Readonly<Record<SmallFile, JsonObject | undefined>>
+  /** What is done to pictures, for each tower. */
+  readonly processors: readonly ImageProcessor[]
   /** The chat template of chat_template.jinja, where there is one. */
   readonly jinjaTemplate: string | undefined
 }
@@ -90,10 +93,9 @@ export async function openModel(
   if (tokenizerRepository !== undefined && files['tokenizer.json'] === undefined) {
     for (const file of TOKENIZER_FILES) files[file] ??= await repositories.readJson(tokenizerRepository, file)
   }
-  const { processorRepository } = blueprint.vision ?? {}
-  if (processorRepository !== undefined) {
-    const file = 'preprocessor_config.json'
-    files[file] = (await repositories.readJson(processorRepository, file)) ?? files[file]
+  const processors: ImageProcessor[] = []
+  for (const tower of blueprint.vision?.towers ?? []) {
+    processors.push(await processorOf(tower, source.name, files, repositories))
   }
   const jinjaTemplate = await read('chat_template.jinja')
 
@@ -101,7 +103,28 @@ export async function openModel(
   const tied = tiedParameters(blueprint)
   const opened = await openWeights(source, blueprint, { specs, tied, repositories, signal, onFile })
   const shared = Object.fromEntries(Object.entries(tied).filter(([name]) => !opened.tensors.has(name)))
-  return { source, config, blueprint, specs, ...opened, tied: shared, files, jinjaTemplate }
+  return { source, config, blueprint, specs, ...opened, tied: shared, files, processors, jinjaTemplate }
+}
+
+/** The config decides, then the tower's repository, then the checkpoint. */
+async function processorOf(
+  { processor, processorRepository, padToSquare }: TowerBlueprint,
+  name: string,
+  files: OpenedModel['files'],
+  repositories: Repositories,
+): Promise<ImageProcessor> {
+  if (processor) return processor
+  const file = 'preprocessor_config.json'
+  const own =
+    processorRepository === undefined ? undefined : await repositories.readJson(processorRepository, file)
+  const json = own ?? files[file] ?? files['processor_config.json']
+  if (!json) {
+    throw new ConfigError(
+      `${name}: ${file} was not found; it says how pictures are resized. Add it to the checkpoint.`,
+    )
+  }
+  const parsed = parseImageProcessor(json)
+  return padToSquare ? { ...parsed, padToSquare } : parsed
 }
 
 /** Finds every parameter's tensor, in the checkpoint first and then in the repositories it refers to. */
@@ -125,7 +148,11 @@ async function openWeights(
   for (const repository of blueprint.repositories ?? []) {
     if (matching.missing(repository.provides).length === 0) continue
     const other = await repositories.find(repository.location)
-    const checkpoint = await openCheckpoint(other, { signal, onFile })
+    const checkpoint = await openCheckpoint(other, {
+      signal,
+      onFile,
+      weightFiles: repository.weightFiles,
+    })
     // Whatever else it holds is another model's: only parameters asked of it count.
     matching.add(checkpoint.tensors, (key) => {
       const name = repository.rename(key)

@@ -73,7 +73,7 @@ export async function generate(
       while (requested < most && reader.inFlight < TOKENS_IN_FLIGHT) {
         const position = promptLength + requested - 1
         const x = language.embed(enc, conversation.tokens, { start: position, count: 1 })
-        const row = language.forward(enc, x, conversation.caches, position)
+        const row = vlm.forward(enc, x, conversation.caches, position, prompt.images)
         sampleInto(position + 1, language.logits(enc, row))
         cached = position + 1
         requested++
@@ -125,7 +125,9 @@ async function prefill(
     const count = Math.min(PREFILL_ROWS, prompt.ids.length - start)
     const hidden = enc.scope(() => {
       const x = embedPrompt(vlm, conversation.tokens, prompt, { start, count }, enc)
-      return vlm.language.forward(enc, x, conversation.caches, start)
+      return vlm.forward(enc, x, conversation.caches, start, prompt.images, {
+        sequenceLength: prompt.ids.length,
+      })
     })
     if (start + count === prompt.ids.length) {
       return takeRows(enc, hidden, { batch: 1, start: count - 1, count: 1 })
@@ -191,7 +193,9 @@ export async function forwardAll(
       const count = Math.min(rows, length - start)
       const x = embedPrompt(vlm, conversation.tokens, prompt, { start, count }, enc)
       inputsEmbeds.set(await enc.read(x), start * hiddenSize)
-      const hidden = language.forward(enc, x, conversation.caches, start)
+      const hidden = vlm.forward(enc, x, conversation.caches, start, prompt.images, {
+        sequenceLength: length,
+      })
       logits.set(await enc.read(language.logits(enc, hidden)), start * vocabSize)
       enc.end()
     }

@@ -1,24 +1,38 @@
 import { createTensor, Encoder, uploadTensor, type Tensor } from '../kernels'
-import { decodeImage } from './image/decode'
+import type { StreamProgress } from './checkpoint/progress'
+import { abortable } from './checkpoint/retry'
+import type { PictureSize, SampledPicture } from './connector/definition'
+import { AbortError, ConfigError } from './errors'
 import type { Codecs } from './image/codecs'
+import { decodeImage } from './image/decode'
+import type { RgbImage } from './image/image'
 import { preprocess, type PixelValues } from './image/preprocess'
 import type { ImageProcessor } from './image/processor'
-import { abortable } from './checkpoint/retry'
-import { AbortError, ConfigError } from './errors'
 import type { PromptImage } from './prompt'
+import { selectFeatures } from './towers'
 import type { Vlm } from './vlm'
 
 /** GPU bytes of features kept for pictures of earlier turns and chats. */
 const KEPT_BYTES = 256 * 2 ** 20
 
+/** A tower on its way to the GPU for a picture that needs it. */
+export type TowerProgress = StreamProgress & { readonly tower: number; readonly towers: number }
+
+interface Encoded {
+  readonly features: Tensor
+  readonly sampled: SampledPicture | undefined
+  readonly size: PictureSize
+}
+
 /** A picture's rows in the language model's space, computed once for each picture. */
 export class ImageFeatures {
   /** Least recently used first. */
-  private readonly kept = new Map<string, Tensor>()
+  private readonly kept = new Map<string, Encoded>()
 
   constructor(
     private readonly vlm: Vlm,
-    private readonly processor: ImageProcessor,
+    /** One for each tower. */
+    private readonly processors: readonly ImageProcessor[],
     private readonly codecs: Codecs,
   ) {}
 
@@ -26,29 +40,40 @@ export class ImageFeatures {
     return this.kept.has(key)
   }
 
+  /** The size of a picture that was encoded, and what its towers gave where that is kept. */
+  known(key: string): Pick<Encoded, 'size' | 'sampled'> | undefined {
+    return this.kept.get(key)
+  }
+
   /**
    * Encodes a picture, or finds it.
    *
-   * Throws: ImageError for files that are no picture.
+   * Throws: ImageError for files that are no picture; what loadWeights throws where a tower has to be fetched.
    */
-  async encode(key: string, bytes: () => Promise<Uint8Array>, signal: AbortSignal): Promise<PromptImage> {
+  async encode(
+    key: string,
+    bytes: () => Promise<Uint8Array>,
+    signal: AbortSignal,
+    onTower: (progress: TowerProgress) => void = () => {},
+  ): Promise<PromptImage> {
     const found = this.kept.get(key)
     if (found) {
       this.kept.delete(key)
       this.kept.set(key, found)
-      return { key, features: found }
+      return { key, ...found }
     }
-    const values = await this.pixels(await bytes())
-    if (signal.aborted) throw new AbortError('ask: stopped by the reader.')
-    const { gpu, arena } = this.vlm
-    const enc = new Encoder(gpu, arena, 'encode image')
-    const pixels = this.uploadPixels(values)
+    const picture = await this.decode(await bytes())
+    const { gpu, towers, connector } = this.vlm
+    const maps: Tensor[] = []
     try {
-      const rows = this.vlm.connect(enc, this.vlm.visionFeatures(enc, pixels))
-      const features = createTensor(gpu, `image ${key}`, rows.shape)
-      enc.copy(rows, features)
-      enc.end()
-      this.kept.set(key, features)
+      for (let tower = 0; tower < towers.count; tower++) {
+        if (signal.aborted) throw new AbortError('ask: stopped by the reader.')
+        const values = this.pixels(picture, tower)
+        maps.push(await this.runTower(tower, values, `image ${key} map ${tower}`, signal, onTower))
+      }
+      const encoded = this.join(key, maps, picture)
+      this.kept.set(key, encoded)
+      if (encoded.sampled) maps.length = 0
       try {
         // Stopped here, the picture is finished all the same: the GPU has its commands, and the next question finds it.
         await abortable(gpu.finish(), signal)
@@ -56,17 +81,21 @@ export class ImageFeatures {
         if (!(error instanceof AbortError)) this.forget(key)
         throw error
       }
-      return { key, features }
+      return { key, ...encoded }
     } finally {
-      enc.end()
-      gpu.destroyBuffer(pixels.buffer)
+      for (const map of maps) gpu.destroyBuffer(map.buffer)
     }
   }
 
-  /** Decodes and preprocesses as the checkpoint's image processor says. */
-  async pixels(bytes: Uint8Array): Promise<PixelValues> {
-    const values = preprocess(await decodeImage(bytes, this.codecs), this.processor)
-    const side = this.vlm.blueprint.vision!.tower.config.imageSize
+  /** Throws: ImageError for files that are no picture. */
+  decode(bytes: Uint8Array): Promise<RgbImage> {
+    return decodeImage(bytes, this.codecs)
+  }
+
+  /** Preprocesses a picture as one tower's image processor says. */
+  pixels(picture: RgbImage, tower: number): PixelValues {
+    const values = preprocess(picture, this.processors[tower]!)
+    const side = this.vlm.towers.blueprints[tower]!.tower.config.imageSize
     if (values.width !== side || values.height !== side) {
       throw new ConfigError(
         `preprocessor_config.json: makes pictures of ${values.width}x${values.height}, but the tower takes ${side}x${side}. ` +
@@ -76,31 +105,73 @@ export class ImageFeatures {
     return values
   }
 
-  /** Shapes: -> [1, 3, H, W]; the caller frees its buffer. */
-  uploadPixels({ pixels, height, width }: PixelValues): Tensor {
-    return uploadTensor(this.vlm.gpu, 'pixel values', [1, 3, height, width], pixels)
+  /** What the connector keeps of one tower's features, in a buffer of its own. */
+  private runTower(
+    index: number,
+    { pixels, height, width }: PixelValues,
+    label: string,
+    signal: AbortSignal,
+    onTower: (progress: TowerProgress) => void,
+  ): Promise<Tensor> {
+    const { gpu, arena, towers, connector } = this.vlm
+    const onProgress = (progress: StreamProgress) =>
+      onTower({ ...progress, tower: index, towers: towers.count })
+    return towers.use(index, { signal, onProgress }, async (tower, blueprint) => {
+      const enc = new Encoder(gpu, arena, `encode image: ${blueprint.name}`)
+      const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
+      try {
+        const maps = await tower.features(enc, input)
+        return this.own(enc, connector!.keep(enc, index, selectFeatures(enc, blueprint, maps)), label)
+      } finally {
+        enc.end()
+        gpu.destroyBuffer(input.buffer)
+      }
+    })
+  }
+
+  private join(key: string, maps: readonly Tensor[], size: PictureSize): Encoded {
+    const { gpu, arena, connector } = this.vlm
+    const enc = new Encoder(gpu, arena, 'join towers')
+    try {
+      const features = this.own(enc, connector!.join(enc, maps, size), `image ${key}`)
+      const { width, height } = size
+      const keepsMaps = connector!.samplers.size > 0 || connector!.shares !== undefined
+      const sampled = keepsMaps ? { maps: [...maps], size: { width, height } } : undefined
+      return { features, sampled, size: { width, height } }
+    } finally {
+      enc.end()
+    }
+  }
+
+  /** A temporary copied into a buffer that outlives the step. */
+  private own(enc: Encoder, tensor: Tensor, label: string): Tensor {
+    const owned = createTensor(this.vlm.gpu, label, tensor.shape)
+    enc.copy(tensor, owned)
+    return owned
   }
 
   /** Forgets the pictures used longest ago where too many are kept, but none of `needed`. */
   trim(needed: ReadonlySet<string>): void {
     let bytes = 0
-    for (const tensor of this.kept.values()) bytes += tensor.buffer.size
-    for (const [key, tensor] of this.kept) {
+    for (const encoded of this.kept.values()) bytes += bytesOf(encoded)
+    for (const [key, encoded] of this.kept) {
       if (bytes <= KEPT_BYTES) break
       if (needed.has(key)) continue
-      bytes -= tensor.buffer.size
+      bytes -= bytesOf(encoded)
       this.forget(key)
     }
   }
 
   private forget(key: string): void {
-    const tensor = this.kept.get(key)
-    if (tensor) this.vlm.gpu.destroyBuffer(tensor.buffer)
+    const encoded = this.kept.get(key)
+    if (encoded) for (const { buffer } of tensorsOf(encoded)) this.vlm.gpu.destroyBuffer(buffer)
     this.kept.delete(key)
   }
 
   destroy(): void {
-    for (const tensor of this.kept.values()) this.vlm.gpu.destroyBuffer(tensor.buffer)
-    this.kept.clear()
+    for (const key of [...this.kept.keys()]) this.forget(key)
   }
 }
+
+const tensorsOf = ({ features, sampled }: Encoded) => [features, ...(sampled?.maps ?? [])]
+const bytesOf = (encoded: Encoded) => tensorsOf(encoded).reduce((sum, { buffer }) => sum + buffer.size, 0)

@@ -49,13 +49,14 @@ describe.each(['llava-original', 'llava-v1-linear'] as const)('%s', (name) => {
     const { vision } = opened.blueprint
     expect(opened.checkpoints).toHaveLength(shape.repositories)
     expect([...opened.tensors.keys()].sort()).toEqual(Object.keys(opened.specs).sort())
-    expect(vision).toMatchObject({ dropsFirstRow: true, imageTokenId: -200 })
-    expect(vision!.tower.config).toMatchObject({ imageSize: shape.side, layers: shape.layers })
+    expect(vision).toMatchObject({ imageTokenId: -200 })
+    const [tower] = vision!.towers
+    expect(tower!.dropsFirstRow).toBe(true)
+    expect(tower!.tower.config).toMatchObject({ imageSize: shape.side, layers: shape.layers })
     // hidden_states[-2]: the last block never runs and is not fetched.
-    expect(vision!.depth).toBe(shape.layers - 1)
-    expect([...opened.tensors.keys()].some((key) => key.includes(`encoder.layers.${vision!.depth}.`))).toBe(
-      false,
-    )
+    const { depth } = tower!.output
+    expect(depth).toBe(shape.layers - 1)
+    expect([...opened.tensors.keys()].some((key) => key.includes(`encoder.layers.${depth}.`))).toBe(false)
   })
 
   test('streams them with one combined progress, and embeds text as recorded', async () => {
@@ -89,16 +90,12 @@ describe.each(['llava-original', 'llava-v1-linear'] as const)('%s', (name) => {
   test.each(golden.facts.turns.filter(({ images }) => images.length > 0))(
     'turn $name: preprocesses its pictures',
     async (turn) => {
-      const { files, blueprint } = await golden.open()
-      const processor = {
-        ...parseImageProcessor(files['preprocessor_config.json']),
-        padToSquare: blueprint.vision!.padToSquare!,
-      }
+      const [processor] = (await golden.open()).processors
       const codecs = createCodecs(nodeCodecLoader)
       const want = golden.tensor(turn.tensors['pixel_values']!)
       const got: number[] = []
       for (const file of turn.images) {
-        got.push(...preprocess(await decodeImage(golden.imageBytes(file), codecs), processor).pixels)
+        got.push(...preprocess(await decodeImage(golden.imageBytes(file), codecs), processor!).pixels)
       }
       expect(got).toHaveLength(want.data.length)
       const worst = got.reduce((most, value, i) => Math.max(most, Math.abs(value - want.data[i]!)), 0)

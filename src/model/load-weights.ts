@@ -32,15 +32,23 @@ export async function loadWeights(
   arena: Arena,
   model: OpenedModel,
   dtype: ModelDtype,
-  options: { signal?: AbortSignal; onProgress?: (progress: StreamProgress) => void } = {},
+  options: {
+    signal?: AbortSignal | undefined
+    onProgress?: ((progress: StreamProgress) => void) | undefined
+    /** Parameters to load; default: all. */
+    only?: ((name: string) => boolean) | undefined
+  } = {},
 ): Promise<{ weights: WeightStore; peakHostBytes: number }> {
   const weights = new WeightStore(gpu)
   try {
     const destinations = new Map<TensorEntry, Destination>()
     for (const [name, entry] of model.tensors) {
+      if (options.only && !options.only(name)) continue
       destinations.set(entry, allocate(weights, name, entry, model, dtype))
     }
-    for (const [name, owner] of Object.entries(model.tied)) weights.tie(name, owner)
+    for (const [name, owner] of Object.entries(model.tied)) {
+      if (!options.only || options.only(owner)) weights.tie(name, owner)
+    }
     await gpu.check()
 
     const enc = new Encoder(gpu, arena, 'load')
@@ -64,7 +72,10 @@ export async function loadWeights(
           }
         },
       },
-      options,
+      {
+        ...(options.signal && { signal: options.signal }),
+        ...(options.onProgress && { onProgress: options.onProgress }),
+      },
     )
     await gpu.finish()
     return { weights, peakHostBytes: report.peakHostBytes + QUEUED_BYTES }

@@ -13,7 +13,9 @@ export interface MemoryPlan {
   readonly contextLength: number
   readonly kvDtype: 'f32' | 'f16'
   readonly parameters: number
+  readonly towers: readonly TowerPlan[]
   readonly gpuBytes: {
+    /** Towers that stay, and the largest of those that come and go. */
     readonly vision: number
     readonly connector: number
     readonly language: number
@@ -25,6 +27,23 @@ export interface MemoryPlan {
   readonly fits: boolean
   readonly advice: string | undefined
 }
+
+/** What becomes of one vision tower. Units: bytes. */
+export interface TowerPlan {
+  readonly name: string
+  readonly parameters: number
+  readonly gpuBytes: number
+  /** As stored: what is read anew for each picture where the tower does not stay. */
+  readonly fileBytes: number
+  /** Stays on the GPU; otherwise it is fetched for each picture and freed behind it. */
+  readonly resident: boolean
+}
+
+/**
+ * What a model quantised to fit may take where nobody says more: towers beyond it are fetched for each picture. A laptop
+ * with 8 GB of memory shared by CPU and GPU has about this much to give.
+ */
+const SMALL_BUDGET_BYTES = 6e9
 
 /**
  * GPU memory a page may count on.
@@ -38,7 +57,12 @@ export const memoryBudget = (caps: Capabilities) => Math.min(4 * caps.maxBufferB
 export function planMemory(
   model: OpenedModel,
   caps: Capabilities,
-  options: { dtype: RequestedDtype; contextLength?: number | undefined },
+  options: {
+    dtype: RequestedDtype
+    contextLength?: number | undefined
+    /** GPU memory the model may take; default: what the device is taken to have. */
+    memoryBytes?: number | undefined
+  },
 ): MemoryPlan {
   const { specs, tensors, blueprint } = model
   let parameters = 0
@@ -47,7 +71,7 @@ export function planMemory(
     parameters += elementCount(specs[name]!.shape)
     if (specs[name]!.kind !== 'vector' && entry.dtype === 'F32') is32Bit = true
   }
-  const budgetBytes = memoryBudget(caps)
+  const budgetBytes = Math.min(memoryBudget(caps), options.memoryBytes ?? Infinity)
   const dtype = resolveDtype(options.dtype, { parameters, is32Bit }, budgetBytes)
   const language = blueprint.language.config
   const kvDtype = dtype === 'f32' ? 'f32' : 'f16'
@@ -59,26 +83,56 @@ export function planMemory(
     Math.floor(caps.maxBindingBytes / kvRowBytes),
   )
 
-  const parts = { vision: 0, connector: 0, language: 0 }
+  const parts = { connector: 0, language: 0 }
+  const towers = (blueprint.vision?.towers ?? []).map(({ name, prefix }) => ({
+    name,
+    prefix: `${prefix}.`,
+    parameters: 0,
+    gpuBytes: 0,
+    fileBytes: 0,
+  }))
   for (const [name, entry] of tensors) {
     const spec = specs[name]!
-    const part = name.slice(0, name.indexOf('.')) as keyof typeof parts
     const held = heldAs(name, spec, sourceDtype(entry.dtype, entry.name), dtype)
     const [rows, cols] = matrixShape(spec)
-    parts[part] += spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
+    const bytes = spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
+    const tower = towers.find(({ prefix }) => name.startsWith(prefix))
+    if (tower) {
+      tower.parameters += elementCount(spec.shape)
+      tower.gpuBytes += bytes
+      tower.fileBytes += entry.end - entry.start
+    } else {
+      parts[name.startsWith('language.') ? 'language' : 'connector'] += bytes
+    }
   }
   const { kvHeads, headDim } = language
   const kvCache =
     language.layers * kvCacheBytes({ capacity: contextLength, kvHeads, headDim, dtype: kvDtype })
   const activations = activationBytes(model)
-  const total = parts.vision + parts.connector + parts.language + kvCache + activations
+  const rest = parts.connector + parts.language + kvCache + activations
+  const isSmall = dtype === 'q8' || dtype === 'q4'
+  const towerBudget =
+    options.memoryBytes ?? (isSmall ? Math.min(budgetBytes, SMALL_BUDGET_BYTES) : budgetBytes)
+  const kept = keepTowers(
+    towers.map(({ gpuBytes }) => gpuBytes),
+    towerBudget - rest,
+  )
+  const vision = kept.peakBytes
+  const total = rest + vision
   const fits = total <= budgetBytes
   return {
     dtype,
     contextLength,
     kvDtype,
     parameters,
-    gpuBytes: { ...parts, kvCache, activations, total },
+    towers: towers.map(({ name, parameters, gpuBytes, fileBytes }, i) => ({
+      name,
+      parameters,
+      gpuBytes,
+      fileBytes,
+      resident: kept.resident[i]!,
+    })),
+    gpuBytes: { vision, ...parts, kvCache, activations, total },
     budgetBytes,
     fits,
     advice: fits ? undefined : advise(dtype, total, budgetBytes),
@@ -99,8 +153,38 @@ function activationBytes({ blueprint, specs }: OpenedModel): number {
     PREFILL_ROWS * (10 * language.config.hiddenSize + 3 * widest('language.')) * 4 +
     language.config.vocabSize * 8
   if (!vision) return text
-  const rows = vision.tower.config.patchTokens + 1
-  return Math.max(text, rows * (10 * vision.tower.config.hiddenSize + 2 * widest('vision.')) * 4)
+  const towers = vision.towers.map(({ prefix, tower, tokens }) => {
+    const { patchTokens, hiddenSize, maps } = tower.config
+    if (maps) {
+      // The maps themselves and a few copies of the finest; wider rows run in tiles.
+      return maps.reduce(
+        (sum, { side, width }) => sum + side * side * width * 4,
+        4 * patchTokens * maps[0]!.width * 4,
+      )
+    }
+    return Math.max(patchTokens + 1, tokens ?? 0) * (10 * hiddenSize + 2 * widest(`${prefix}.`)) * 4
+  })
+  // What a connector keeps of a tower's map; as wide as its widest matrix at most.
+  const kept = vision.towers.reduce((sum, { tower, tokens }) => sum + (tokens ?? tower.config.patchTokens), 0)
+  return Math.max(text, ...towers) + kept * vision.connector.keptWidth * 4 * 2
+}
+
+/** Keeps as many towers as fit, the smallest first; of the others the largest must fit beside them. */
+function keepTowers(bytes: readonly number[], budget: number): { resident: boolean[]; peakBytes: number } {
+  const resident = bytes.map(() => false)
+  const peak = () =>
+    bytes.reduce((sum, size, i) => sum + (resident[i] ? size : 0), 0) +
+    Math.max(0, ...bytes.filter((_, i) => !resident[i]))
+  if (bytes.reduce((sum, size) => sum + size, 0) <= budget || bytes.length < 2) {
+    resident.fill(true)
+    return { resident, peakBytes: peak() }
+  }
+  const order = [...bytes.keys()].sort((a, b) => bytes[a]! - bytes[b]!)
+  for (const i of order) {
+    resident[i] = true
+    if (peak() > budget) resident[i] = false
+  }
+  return { resident, peakBytes: peak() }
 }
 
 function advise(dtype: ModelDtype, total: number, budget: number): string {

@@ -1,4 +1,5 @@
 import type { Tensor } from '../kernels'
+import type { SampledPicture } from './connector/definition'
 import { TemplateError } from './errors'
 
 /** A picture whose rows stand in a prompt. */
@@ -7,17 +8,14 @@ export interface PromptImage {
   readonly key: string
   /** f32 [rows, C] in the language model's space. */
   readonly features: Tensor
+  /** What samplers inside the language model need of it. */
+  readonly sampled?: SampledPicture | undefined
 }
 
 /** A prompt ready for the language model: ids with every picture expanded to its rows. */
 export interface Prompt {
   readonly ids: Uint32Array<ArrayBuffer>
-  readonly images: readonly {
-    readonly key: string
-    readonly features: Tensor
-    readonly start: number
-    readonly rows: number
-  }[]
+  readonly images: readonly (PromptImage & { readonly start: number; readonly rows: number })[]
   readonly imageTokens: number
   /** What stands at each position: the id, or picture and row. Equal keys have equal keys and values so far. */
   readonly keys: readonly (number | string)[]

@@ -1,58 +1,91 @@
-import { takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
-import type { Connector } from './connector/definition'
+import { splice, takeRows, type Arena, type Encoder, type Gpu, type KvCache, type Tensor } from '../kernels'
+import type { PictureConnector, SampledPicture } from './connector/definition'
 import type { Blueprint } from './family/definition'
-import type { LanguageModel } from './language/definition'
+import type { ForwardOptions, LanguageModel } from './language/definition'
 import type { WeightStore } from './parameters'
-import type { VisionTower } from './vision/definition'
+import type { Prompt } from './prompt'
+import { Towers, type LoadTower } from './towers'
 
-/** A vision-language model on one GPU: image -> tower -> connector, spliced into what the language model reads. */
+/** A vision-language model on one GPU: image -> towers -> connector, spliced into what the language model reads. */
 export class Vlm {
   readonly language: LanguageModel
-  private readonly tower: VisionTower | undefined
-  private readonly connector: Connector | undefined
+  readonly towers: Towers
+  readonly connector: PictureConnector | undefined
 
   constructor(
     readonly gpu: Gpu,
     readonly arena: Arena,
     readonly blueprint: Blueprint,
     readonly weights: WeightStore,
+    staged: { load?: LoadTower; isResident?: (tower: number) => boolean } = {},
   ) {
     const { vision, language } = blueprint
     this.language = language.create(weights.at('language'))
-    this.tower = vision?.tower.create(weights.at('vision'), vision.depth)
-    this.connector = vision?.connector.create(vision.connectorConfig, weights.at('connector'))
+    this.towers = new Towers(vision?.towers ?? [], weights, gpu, arena, staged.load, staged.isResident)
+    this.connector = vision?.connector.create(weights.at('connector'))
   }
 
   get acceptsImages(): boolean {
-    return this.tower !== undefined
+    return this.connector !== undefined
   }
 
   /**
-   * Tower features with the rows the select strategy leaves.
+   * The language model over some rows of a prompt, with the samplers that refine pictures on their way through it.
    *
-   * Shapes: pixels [B, 3, side, side] -> [B*n, C].
+   * Shapes: x [T, C] -> [T, C] after the final norm.
    */
-  visionFeatures(enc: Encoder, pixels: Tensor): Tensor {
-    const { vision } = this.blueprint
-    if (!vision || !this.tower) throw new Error('vlm: this model takes no pictures')
-    const { patchTokens, hasClsToken } = vision.tower.config
-    return enc.scope(() => {
-      const hidden = this.tower!.hiddenState(enc, pixels)
-      if (!vision.dropsFirstRow) return hidden
-      const rows = patchTokens + (hasClsToken ? 1 : 0)
-      return takeRows(enc, hidden, { batch: pixels.shape[0]!, start: 1, count: rows - 1 })
+  forward(
+    enc: Encoder,
+    x: Tensor,
+    caches: readonly KvCache[],
+    position: number,
+    images: Prompt['images'] = [],
+    options: Omit<ForwardOptions, 'afterLayer'> = {},
+  ): Tensor {
+    const samplers = this.connector?.samplers
+    if (!samplers?.size || !images.some(({ sampled }) => sampled)) {
+      return this.language.forward(enc, x, caches, position, options)
+    }
+    return this.language.forward(enc, x, caches, position, {
+      ...options,
+      // Given at every step, whatever rows it holds: the language model may have to compute earlier ones again.
+      afterLayer(layer, hidden, at) {
+        const sampler = samplers.get(layer)
+        if (!sampler) return
+        for (const { sampled, start, count, firstRow } of picturesIn(images, at, hidden.shape[0]!)) {
+          enc.scope(() => {
+            const positions = enc.constant(Uint32Array.from({ length: count }, (_, row) => start + row))
+            const rows = takeRows(enc, hidden, { batch: 1, start, count })
+            splice(enc, hidden, sampler.refine(enc, rows, sampled, firstRow), positions)
+          })
+        }
+      },
     })
   }
 
-  /** Shapes: features [P, C of the tower] -> [P, C of the language model]. */
-  connect(enc: Encoder, features: Tensor): Tensor {
-    if (!this.connector) throw new Error('vlm: this model takes no pictures')
-    return this.connector.forward(enc, features)
-  }
-
   destroy(): void {
+    this.towers.destroy()
     this.language.destroy(this.gpu)
     this.weights.destroy()
     this.arena.destroy()
   }
+}
+
+interface PictureRows {
+  readonly sampled: SampledPicture
+  /** First row of the step that belongs to the picture. */
+  readonly start: number
+  readonly count: number
+  /** Which of the picture's rows that is. */
+  readonly firstRow: number
+}
+
+/** Rows of pictures within a step of `count` positions. */
+function picturesIn(images: Prompt['images'], position: number, count: number): PictureRows[] {
+  return images.flatMap(({ sampled, start: at, rows }) => {
+    const start = Math.max(at, position)
+    const end = Math.min(at + rows, position + count)
+    if (!sampled || end <= start) return []
+    return [{ sampled, start: start - position, count: end - start, firstRow: start - at }]
+  })
 }

@@ -49,6 +49,11 @@ export interface LoadOptions {
   template?: string
   /** The language model an adapter (a connector alone) was trained on. */
   base?: ModelSource
+  /**
+   * GPU memory the model may take, in bytes. Vision towers that do not fit beside the rest are fetched for each picture
+   * and freed behind it. Default: 6 GB for q8 and q4, else what the device is taken to have.
+   */
+  memoryBytes?: number
 }
 
 /** What loading would take, known from config.json and the file listing before any weight is downloaded. */
@@ -67,6 +72,16 @@ export interface ModelPlan {
     activations: number
     total: number
   }
+  /** The vision towers, in order; empty for a text-only model. */
+  towers: {
+    name: string
+    parameters: number
+    gpuBytes: number
+    /** Bytes read for it: once, or for each new picture where it is not resident. */
+    fileBytes: number
+    /** Stays on the GPU. `gpuBytes.vision` counts those that do and the largest of the others. */
+    resident: boolean
+  }[]
   /** Judged against the device's limits; browsers do not tell free GPU memory, so this is an estimate. */
   fits: boolean
   /** Where it does not fit or is tight: what to do, with numbers. */
@@ -144,6 +159,18 @@ export interface AskRequest {
 
 export type AskEvent =
   | { type: 'encoding'; image: number; images: number; cached: boolean }
+  /** A vision tower that does not stay on the GPU is being fetched for that picture. */
+  | {
+      type: 'tower'
+      image: number
+      tower: number
+      towers: number
+      name: string
+      doneBytes: number
+      totalBytes: number
+    }
+  /** Something about the answer that the reader should know. */
+  | { type: 'notice'; message: string }
   | { type: 'prefill'; promptTokens: number; reusedTokens: number; imageTokens: number }
   /** Whole characters only: bytes of an unfinished character are held back. */
   | { type: 'token'; text: string; tokenId: number; index: number }

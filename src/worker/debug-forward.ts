@@ -1,6 +1,7 @@
-import { Encoder } from '../kernels'
+import { Encoder, uploadTensor, type Tensor } from '../kernels'
 import type { ChatModel } from '../model/chat-model'
 import { forwardAll } from '../model/generate'
+import { selectFeatures } from '../model/towers'
 import { imagesOf, preparePrompt, type Question } from './prepare-prompt'
 
 /** Tensors of one prompt, as golden cases record them. */
@@ -9,39 +10,67 @@ export type DebugTensors = Record<string, { shape: number[]; data: Float32Array 
 /**
  * Every intermediate result of one prompt that other implementations can be compared in.
  *
- * Shapes: pixel_values [B, 3, H, W], vision_features [B, n, C], connector_output [B, n, D], inputs_embeds [T, D],
- * logits [T, V]; the first three only with pictures.
+ * Shapes: pixel_values [B, 3, H, W], vision_features [B, n, C], connector_output [all rows of all pictures, D] or
+ * [B, n, D] where they take equally many; inputs_embeds [T, D], logits [T, V]. The first three only with pictures. Of
+ * several towers: `pixel_values.t`, `tower.t`, and `aux.t` [B, n, K], which is what the connector keeps of each.
  */
 export async function debugForward(model: ChatModel, question: Question): Promise<DebugTensors> {
   const { vlm, images, conversation } = model
+  const { towers, connector, gpu, arena } = vlm
+  const found: Record<string, { shape: readonly number[]; data: Float32Array }[]> = {}
+  const add = (name: string, shape: readonly number[], data: Float32Array) =>
+    void (found[name] ??= []).push({ shape, data })
+  const nameOf = (kind: 'pixel_values' | 'tower', t: number) =>
+    towers.count > 1 ? `${kind}.${t}` : kind === 'tower' ? 'vision_features' : kind
+  for (const { blob } of imagesOf(question)) {
+    const picture = await images!.decode(new Uint8Array(await blob.arrayBuffer()))
+    const kept: Tensor[] = []
+    for (let t = 0; t < towers.count; t++) {
+      const { pixels, height, width } = images!.pixels(picture, t)
+      add(nameOf('pixel_values', t), [3, height, width], pixels)
+      await towers.use(t, {}, async (tower, blueprint) => {
+        const enc = new Encoder(gpu, arena, 'debug')
+        const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
+        try {
+          const features = selectFeatures(enc, blueprint, await tower.features(enc, input))
+          const rows = features.take(enc, 0, features.rows)
+          add(nameOf('tower', t), rows.shape, await enc.read(rows))
+          const map = connector!.keep(enc, t, features)
+          const data = await enc.read(map)
+          if (towers.count > 1) add(`aux.${t}`, map.shape, data)
+          kept.push(uploadTensor(gpu, 'kept', map.shape, data as Float32Array<ArrayBuffer>))
+        } finally {
+          enc.end()
+          gpu.destroyBuffer(input.buffer)
+        }
+      })
+    }
+    const enc = new Encoder(gpu, arena, 'debug')
+    const rows = connector!.join(enc, kept, picture)
+    add('connector_output', rows.shape, await enc.read(rows))
+    enc.end()
+    for (const { buffer } of kept) gpu.destroyBuffer(buffer)
+  }
   const tensors: DebugTensors = {}
-  const pictures = imagesOf(question)
-  const add = (name: string, index: number, shape: readonly number[], values: Float32Array) => {
-    tensors[name] ??= {
-      shape: [pictures.length, ...shape],
-      data: new Float32Array(values.length * pictures.length),
-    }
-    tensors[name].data.set(values, index * values.length)
-  }
-  for (const [i, { blob }] of pictures.entries()) {
-    const values = await images!.pixels(new Uint8Array(await blob.arrayBuffer()))
-    const pixels = images!.uploadPixels(values)
-    const enc = new Encoder(vlm.gpu, vlm.arena, 'debug')
-    try {
-      const features = vlm.visionFeatures(enc, pixels)
-      const connected = vlm.connect(enc, features)
-      add('pixel_values', i, [3, values.height, values.width], values.pixels)
-      add('vision_features', i, features.shape, await enc.read(features))
-      add('connector_output', i, connected.shape, await enc.read(connected))
-    } finally {
-      enc.end()
-      vlm.gpu.destroyBuffer(pixels.buffer)
-    }
-  }
+  for (const [name, pictures] of Object.entries(found)) tensors[name] = stack(pictures)
   const prompt = await preparePrompt(model, question, () => {}, new AbortController().signal)
   const { inputsEmbeds, logits } = await forwardAll(vlm, conversation, prompt)
   const { hiddenSize, vocabSize } = vlm.blueprint.language.config
   tensors['inputs_embeds'] = { shape: [prompt.ids.length, hiddenSize], data: inputsEmbeds }
   tensors['logits'] = { shape: [prompt.ids.length, vocabSize], data: logits }
   return tensors
+}
+
+/** One tensor of those of all pictures: with a dimension of its own where they are alike, else row after row. */
+function stack(pictures: readonly { shape: readonly number[]; data: Float32Array }[]) {
+  const [first] = pictures as [(typeof pictures)[number]]
+  const data = new Float32Array(pictures.reduce((sum, { data }) => sum + data.length, 0))
+  let at = 0
+  for (const picture of pictures) {
+    data.set(picture.data, at)
+    at += picture.data.length
+  }
+  const isAlike = pictures.every(({ shape }) => shape[0] === first.shape[0])
+  const rows = pictures.reduce((sum, { shape }) => sum + shape[0]!, 0)
+  return { shape: isAlike ? [pictures.length, ...first.shape] : [rows, ...first.shape.slice(1)], data }
 }

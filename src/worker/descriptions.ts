@@ -30,6 +30,7 @@ export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions
     files,
     downloadBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     gpuBytes: plan.gpuBytes,
+    towers: plan.towers.map((tower) => ({ ...tower })),
     fits: plan.fits,
     ...(plan.advice !== undefined && { advice: plan.advice }),
     contextLength: plan.contextLength,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
-import { Encoder, uploadTensor } from '../kernels'
+import { Encoder, takeRows, uploadTensor } from '../kernels'
 import { forwardAll } from '../model/generate'
 import { GREEDY } from '../model/sampler'
 import { buildPrompt } from '../model/prompt'
@@ -58,7 +58,8 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f32', (name) =>
         const want = golden.tensor(turn.tensors['pixel_values']!)
         const got: number[] = []
         for (const { path } of picturesOf(turn)) {
-          got.push(...(await loaded.model.images!.pixels(golden.imageBytes(path))).pixels)
+          const images = loaded.model.images!
+          got.push(...images.pixels(await images.decode(golden.imageBytes(path)), 0).pixels)
         }
         expect(got.length).toBe(want.data.length)
         const mean = got.reduce((sum, value, i) => sum + Math.abs(value - want.data[i]!), 0) / got.length
@@ -196,8 +197,13 @@ async function encodeRecorded({ vlm }: Model, golden: GoldenCase, turn: GoldenTu
   const { shape, data } = golden.tensor(turn.tensors['pixel_values']!)
   const pixels = uploadTensor(vlm.gpu, 'recorded pixels', shape, data)
   const enc = new Encoder(vlm.gpu, vlm.arena, 'golden')
-  const features = vlm.visionFeatures(enc, pixels)
-  const connected = vlm.connect(enc, features)
+  const { towers, connector } = vlm
+  const hidden = (await towers.at(0)!.features(enc, pixels))[0]!
+  const batch = shape[0]!
+  const skip = towers.blueprints[0]!.dropsFirstRow ? 1 : 0
+  const count = hidden.shape[0]! / batch - skip
+  const features = takeRows(enc, hidden, { batch, start: skip, count })
+  const connected = connector!.join(enc, [features], { width: 1, height: 1 })
   const result = {
     features: await enc.read(features),
     connected: await enc.read(connected),

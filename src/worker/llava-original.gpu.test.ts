@@ -1,24 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { GREEDY } from '../model/sampler'
-import { messagesOf, OriginalCase, type OriginalTurn } from '../model/testing/original'
-import type { ChatMessage } from './api'
+import { OriginalCase } from '../model/testing/original'
+import { conversationOf } from './testing/asking'
 import { sharedEngine } from './testing/engines'
 
 /** Absolute, as for the cases of Hugging Face's layout. */
 const FEATURE_TOLERANCE = { atol: 5e-4, rtol: 0 }
 const LOGIT_TOLERANCE = { atol: 2e-3, rtol: 0 }
-
-/** A turn's conversation in the engine's form, its pictures in order. */
-function conversation(golden: OriginalCase, turn: OriginalTurn): ChatMessage[] {
-  const files = [...turn.images]
-  return messagesOf(turn).map(({ role, text, images }) => ({
-    role,
-    text,
-    images: files
-      .splice(0, images)
-      .map((file) => ({ id: `${golden.name}/${file}`, blob: new Blob([golden.imageBytes(file)]) })),
-  }))
-}
 
 describe.each(['llava-original', 'llava-v1-linear'])('%s in f32', (name) => {
   const golden = new OriginalCase(name)
@@ -31,7 +19,7 @@ describe.each(['llava-original', 'llava-v1-linear'])('%s in f32', (name) => {
   afterAll(() => engine.unload())
 
   describe.each(golden.facts.turns)('turn $name', (turn) => {
-    const messages = conversation(golden, turn)
+    const messages = conversationOf(golden, turn)
 
     test('computes the recorded features, embeddings and logits', async () => {
       const tensors = await engine.debugForward({ messages })

@@ -38,7 +38,33 @@ export async function preparePrompt(
   const encoded: PromptImage[] = []
   for (const [i, { id, blob }] of inputs.entries()) {
     onEvent({ type: 'encoding', image: i, images: inputs.length, cached: images!.has(id) })
-    encoded.push(await images!.encode(id, async () => new Uint8Array(await blob.arrayBuffer()), signal))
+    const bytes = async () => new Uint8Array(await blob.arrayBuffer())
+    encoded.push(
+      await images!.encode(id, bytes, signal, ({ tower, towers, doneBytes, totalBytes }) =>
+        onEvent({
+          type: 'tower',
+          image: i,
+          tower,
+          towers,
+          name: model.plan.towers[tower]!.name,
+          doneBytes,
+          totalBytes,
+        }),
+      ),
+    )
   }
-  return buildPrompt(ids, model.opened.blueprint.vision?.imageTokenId, encoded)
+  const { vision } = model.opened.blueprint
+  const prompt = buildPrompt(ids, vision?.imageTokenId, encoded)
+  const [first] = prompt.images
+  const expected = vision?.imagePosition
+  if (first && expected !== undefined && first.start !== expected) {
+    onEvent({
+      type: 'notice',
+      message:
+        `config.json: image_position is ${expected}, but in this prompt the picture stands at ${first.start}. ` +
+        'It is refined where it stands; the original code would refine other positions. ' +
+        'Use the chat template the model was trained with for the same answers.',
+    })
+  }
+  return prompt
 }

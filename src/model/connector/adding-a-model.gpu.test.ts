@@ -70,7 +70,7 @@ test('a checkpoint with the connector of docs/adding-a-model.md loads and comput
   const features = uploadTensor(gpu, 'features', x.shape, x)
   const enc = new Encoder(gpu, arena, 'test')
   try {
-    const rows = vlm.connect(enc, features)
+    const rows = vlm.connector!.join(enc, [features], { width: 1, height: 1 })
     expect(rows.shape).toEqual([37, 96])
     const layer = (name: string, y: ArrayLike<number>, K: number, activation?: 'gelu') => {
       const at = `multi_modal_projector.${name}`

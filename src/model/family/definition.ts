@@ -1,28 +1,42 @@
 import type { JsonObject } from '../config-reader'
-import type { ConnectorConfig, ConnectorSlot } from '../connector/definition'
+import type { ConfiguredConnector } from '../connector/definition'
+import type { ImageProcessor } from '../image/processor'
 import type { ConfiguredLanguageModel } from '../language/definition'
 import { under, type ParameterSpecs } from '../parameters'
 import type { Repositories } from '../repositories'
 import type { TemplateProject } from '../template'
-import type { ConfiguredTower } from '../vision/definition'
+import type { ConfiguredTower, TowerOutput } from '../vision/definition'
+
+/** One vision tower of a model. */
+export interface TowerBlueprint {
+  /** For people: its `model_type`, or its name in the config. */
+  readonly name: string
+  /** Of its parameters: `vision`, or `vision.0` and on where there are several. */
+  readonly prefix: string
+  readonly tower: ConfiguredTower
+  readonly output: TowerOutput
+  /** The select strategy leaves out a picture's first row (the class token, where the tower has one). */
+  readonly dropsFirstRow: boolean
+  /** Rows its square map is resampled to; as they come where undefined. */
+  readonly tokens?: number
+  /** What is done to pictures; where undefined, preprocessor_config.json tells. */
+  readonly processor?: ImageProcessor
+  /** Repository whose preprocessor_config.json counts; the checkpoint itself where undefined. */
+  readonly processorRepository?: string
+  /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
+  readonly padToSquare?: boolean
+}
 
 /** How pictures enter a model. */
 export interface VisionBlueprint {
-  readonly tower: ConfiguredTower
-  /** Blocks of the tower that run: the features are hidden_states[depth]. */
-  readonly depth: number
-  /** The select strategy leaves out a picture's first row (the class token, where the tower has one). */
-  readonly dropsFirstRow: boolean
-  readonly connector: ConnectorSlot
-  readonly connectorConfig: ConnectorConfig
-  /** Rows a picture takes in the prompt. */
+  readonly towers: readonly TowerBlueprint[]
+  readonly connector: ConfiguredConnector
+  /** Rows a picture takes in the prompt; the most where they follow its shape. */
   readonly imageTokens: number
   /** Id that marks each of those rows in the tokenised prompt; below zero where the tokenizer has no such token. */
   readonly imageTokenId: number
-  /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
-  readonly padToSquare?: boolean
-  /** Repository whose preprocessor_config.json counts; the checkpoint itself where undefined. */
-  readonly processorRepository?: string
+  /** Where the project's code takes the first picture's rows to stand, whatever the prompt. */
+  readonly imagePosition?: number
 }
 
 /** Weights that lie in a repository beside the checkpoint's own. */
@@ -33,6 +47,8 @@ export interface RepositoryWeights {
   readonly provides: string
   /** As Blueprint.rename. */
   rename(key: string): string | undefined
+  /** Names of its weight files where they are not the usual ones. */
+  readonly weightFiles?: readonly string[]
 }
 
 /** How conversations become prompts, where that is the project's matter and not the tokenizer's. */
@@ -80,8 +96,11 @@ export interface FamilySlot {
 /** Every parameter of the model: `vision.`, `connector.` and `language.`. */
 export function blueprintSpecs({ vision, language }: Blueprint): ParameterSpecs {
   return {
-    ...(vision && under('vision', vision.tower.params(vision.depth))),
-    ...(vision && under('connector', vision.connector.params(vision.connectorConfig))),
+    ...Object.assign(
+      {},
+      ...(vision?.towers ?? []).map(({ prefix, tower, output }) => under(prefix, tower.params(output))),
+    ),
+    ...(vision && under('connector', vision.connector.params())),
     ...under('language', language.params()),
   }
 }

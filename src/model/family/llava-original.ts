@@ -2,6 +2,7 @@ import { WEIGHT_FILES } from '../checkpoint/checkpoint'
 import { isRepoName } from '../checkpoint/hub-source'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import { connectors } from '../connector'
+import { perRow } from '../connector/rows'
 import { languageModels } from '../language'
 import { lookUp } from '../registry'
 import { BASE } from '../repositories'
@@ -80,20 +81,25 @@ export const llavaOriginal: FamilySlot = {
       architecture: `llava_llama (${towerType}, ${connectorType}, llama)`,
       language,
       vision: {
-        tower,
-        depth,
-        dropsFirstRow,
-        connector: await lookUp(connectors, 'mm_projector_type', connectorType),
-        connectorConfig: {
+        towers: [
+          {
+            name: towerName,
+            prefix: 'vision',
+            tower,
+            output: { depth },
+            dropsFirstRow,
+            padToSquare: json.oneOf('image_aspect_ratio', { pad: true, square: false }),
+            processorRepository: towerName,
+          },
+        ],
+        connector: perRow(await lookUp(connectors, 'mm_projector_type', connectorType), {
           visionWidth: hiddenSize,
           textWidth: language.config.hiddenSize,
           activation: 'gelu',
           bias: true,
-        },
+        }),
         imageTokens: dropsFirstRow ? rows - 1 : rows,
         imageTokenId: IMAGE_TOKEN_INDEX,
-        padToSquare: json.oneOf('image_aspect_ratio', { pad: true, square: false }),
-        processorRepository: towerName,
       },
       rename: (key) =>
         TOWER_PREFIX.test(key)

@@ -1,6 +1,7 @@
 import { ACTIVATIONS } from '../activations'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import { connectors } from '../connector'
+import { perRow } from '../connector/rows'
 import { languageModels } from '../language'
 import { lookUp } from '../registry'
 import { visionTowers } from '../vision'
@@ -81,16 +82,21 @@ export const llava: FamilySlot = {
       architecture: `llava (${visionType}, ${connectorType}, ${textType})`,
       language,
       vision: {
-        tower,
-        depth,
-        dropsFirstRow,
-        connector: await lookUp(connectors, 'mm_projector_type', connectorType),
-        connectorConfig: {
+        towers: [
+          {
+            name: visionType,
+            prefix: 'vision',
+            tower,
+            output: { depth },
+            dropsFirstRow,
+          },
+        ],
+        connector: perRow(await lookUp(connectors, 'mm_projector_type', connectorType), {
           visionWidth: tower.config.hiddenSize,
           textWidth: language.config.hiddenSize,
           activation: json.oneOf('projector_hidden_act', ACTIVATIONS),
           bias: json.bool('multimodal_projector_bias'),
-        },
+        }),
         imageTokens: dropsFirstRow ? rows - 1 : rows,
         imageTokenId: json.int(imageTokenName),
       },

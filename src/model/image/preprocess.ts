@@ -21,7 +21,9 @@ export interface PixelValues {
  * Source: transformers 5.17, image_processing_backends.py (PilBackend) and image_transforms.py.
  */
 export function preprocess(image: RgbImage, processor: ImageProcessor): PixelValues {
-  let picture = processor.padToSquare ? expand2square(image, meanColour(processor.mean)) : image
+  let picture = processor.padToSquare
+    ? expand2square(image, meanColour(processor.padMean ?? processor.mean))
+    : image
   if (processor.resize) {
     const { width, height } = resizedSize(picture, processor.resize.size)
     picture = resize(picture, width, height, processor.resize.filter)
@@ -32,10 +34,11 @@ export function preprocess(image: RgbImage, processor: ImageProcessor): PixelVal
   return toPlanes(picture, processor)
 }
 
+type Size = Pick<RgbImage, 'width' | 'height'>
 type TargetSize = NonNullable<ImageProcessor['resize']>['size']
 
 /** Units: pixels. The longer side is truncated, not rounded. */
-function resizedSize(image: RgbImage, size: TargetSize): { width: number; height: number } {
+export function resizedSize(image: Size, size: TargetSize): Size {
   if ('height' in size) return size
   const short = Math.min(image.width, image.height)
   const long = Math.max(image.width, image.height)

@@ -8,6 +8,8 @@ export interface ImageProcessor {
   readonly type: ImageProcessorType
   /** Centre the picture on a square in the mean colour first (`image_aspect_ratio: pad` of LLaVA's own configs). */
   readonly padToSquare: boolean
+  /** Mean whose colour fills that square; default: `mean`. */
+  readonly padMean?: Colour
   readonly resize?: {
     /** Units: pixels. `shortestEdge` keeps the shape. */
     readonly size: { readonly shortestEdge: number } | { readonly height: number; readonly width: number }

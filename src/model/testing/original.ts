@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DiskSource } from '../../cli/disk-source'
 import { openModel, type OpenedModel } from '../checkpoint-files'
+import { f16ToF32 } from '../checkpoint/half'
 import { parseSafetensorsHeader } from '../checkpoint/safetensors'
 import type { CheckpointSource } from '../checkpoint/source'
 import type { TemplateMessage } from '../template/definition'
@@ -63,8 +64,13 @@ export class OriginalCase {
 
   tensor(name: string): { shape: readonly number[]; data: Float32Array<ArrayBuffer> } {
     const entry = this.entries.get(name)
-    if (entry?.dtype !== 'F32') throw new Error(`golden ${this.name}: no f32 tensor "${name}"`)
+    if (entry?.dtype !== 'F32' && entry?.dtype !== 'F16') {
+      throw new Error(`golden ${this.name}: no f32 or f16 tensor "${name}"`)
+    }
     const bytes = this.bytes.subarray(entry.start, entry.end)
+    if (entry.dtype === 'F16') {
+      return { shape: entry.shape, data: f16ToF32(new Uint16Array(new Uint8Array(bytes).buffer)) }
+    }
     return { shape: entry.shape, data: new Float32Array(new Uint8Array(bytes).buffer) }
   }
 

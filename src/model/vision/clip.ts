@@ -1,12 +1,14 @@
-import { embedPatches, layerNorm, patchify, type Encoder, type Tensor } from '../../kernels'
+import { embedPatches, patchify, type Encoder, type Tensor } from '../../kernels'
 import { createBlocks, encoderBlocksSpecs, runBlocks, type EncoderBlock } from '../layers/encoder-block'
+import { LayerNorm } from '../layers/layer-norm'
 import { Linear } from '../layers/linear'
 import { parseVitConfig, type VitConfig } from '../layers/vit-config'
 import { layerNormSpecs, matrix, under, vector, type Weights } from '../parameters'
-import { defineVisionTower, type VisionTower } from './definition'
+import { defineVisionTower, type TowerOutput, type VisionTower } from './definition'
 
 /**
- * CLIP's ViT: class token, a norm before the first block (`pre_layrnorm`, misspelled in every checkpoint).
+ * CLIP's ViT: class token, a norm before the first block (`pre_layrnorm`, misspelled in every checkpoint). Hugging
+ * Face's last_hidden_state is without the final norm, which goes over the class token alone there.
  *
  * Source: transformers CLIPVisionModel; Radford et al. 2021, arXiv:2103.00020.
  */
@@ -14,32 +16,31 @@ class ClipTower implements VisionTower {
   private readonly patchEmbedding: Linear
   private readonly classEmbedding: Tensor
   private readonly positions: Tensor
-  private readonly preNorm: { weight: Tensor; bias: Tensor }
+  private readonly preNorm: LayerNorm
   private readonly blocks: EncoderBlock[]
+  private readonly finalNorm: LayerNorm | undefined
 
   constructor(
     private readonly config: VitConfig,
     weights: Weights,
-    depth: number,
+    { depth, finalNorm }: TowerOutput,
   ) {
+    const { layerNormEps } = config
     this.patchEmbedding = Linear.at(weights.at('embeddings.patch_embedding'))
     this.classEmbedding = weights.vector('embeddings.class_embedding')
     this.positions = weights.vector('embeddings.position_embedding.weight')
-    this.preNorm = {
-      weight: weights.vector('pre_layrnorm.weight'),
-      bias: weights.vector('pre_layrnorm.bias'),
-    }
+    this.preNorm = LayerNorm.at(weights.at('pre_layrnorm'), layerNormEps)
     this.blocks = createBlocks(config, weights, depth)
+    this.finalNorm = finalNorm ? LayerNorm.at(weights.at('post_layernorm'), layerNormEps) : undefined
   }
 
-  hiddenState(enc: Encoder, pixels: Tensor): Tensor {
-    const { patchSize, layerNormEps } = this.config
+  features(enc: Encoder, pixels: Tensor): Tensor[] {
     const x = enc.scope(() => {
-      const patches = this.patchEmbedding.forward(enc, patchify(enc, pixels, patchSize))
-      const embedded = embedPatches(enc, patches, this.positions, this.classEmbedding)
-      return layerNorm(enc, embedded, this.preNorm.weight, this.preNorm.bias, layerNormEps)
+      const patches = this.patchEmbedding.forward(enc, patchify(enc, pixels, this.config.patchSize))
+      return this.preNorm.forward(enc, embedPatches(enc, patches, this.positions, this.classEmbedding))
     })
-    return runBlocks(enc, this.blocks, x, pixels.shape[0]!)
+    const y = runBlocks(enc, this.blocks, x, pixels.shape[0]!)
+    return [this.finalNorm?.forward(enc, y) ?? y]
   }
 }
 
@@ -56,9 +57,11 @@ export const clip = defineVisionTower<VitConfig>({
     layer_norm_eps: 1e-5,
   },
 
-  parseConfig: (json) => parseVitConfig(json, true),
+  unused: [/^embeddings\.position_ids$/],
 
-  params(config, depth) {
+  parseConfig: (json, input) => parseVitConfig(json, true, input),
+
+  params(config, { depth, finalNorm }) {
     const { hiddenSize: C, patchSize: P, patchTokens } = config
     return {
       'embeddings.class_embedding': vector(C),
@@ -66,8 +69,9 @@ export const clip = defineVisionTower<VitConfig>({
       'embeddings.position_embedding.weight': vector(patchTokens + 1, C),
       ...under('pre_layrnorm', layerNormSpecs(C)),
       ...encoderBlocksSpecs(config, depth),
+      ...(finalNorm && under('post_layernorm', layerNormSpecs(C))),
     }
   },
 
-  create: (config, weights, depth) => new ClipTower(config, weights, depth),
+  create: (config, weights, output) => new ClipTower(config, weights, output),
 })

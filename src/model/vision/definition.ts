@@ -2,52 +2,88 @@ import type { Encoder, Tensor } from '../../kernels'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import type { ParameterSpecs, Weights } from '../parameters'
 
+/** A square map of features: side * side rows, row-major. */
+export interface MapShape {
+  readonly side: number
+  /** Width of a row. */
+  readonly width: number
+}
+
 /** What every vision tower tells about itself. */
 export interface VisionTowerConfig {
   /** Side of the square input in pixels. */
   readonly imageSize: number
-  /** Width of a feature row. */
+  /** Width of a feature row; of several maps together. */
   readonly hiddenSize: number
   /** Blocks. */
   readonly layers: number
   /** Rows of a picture without a class token. */
   readonly patchTokens: number
   readonly hasClsToken: boolean
+  /** Maps of a pyramid, finest first, which the finest one's grid joins; undefined where one list of rows comes out. */
+  readonly maps?: readonly MapShape[]
+}
+
+/** Which of a tower's features are taken. */
+export interface TowerOutput {
+  /** Blocks that run: hidden_states[depth] is what comes out, and no later block is loaded. */
+  readonly depth: number
+  /** The norm behind the last block runs too. */
+  readonly finalNorm?: boolean
+}
+
+/** How a table of positions is stretched to another grid; both bicubic. Source: transformers modeling_dinov2.py. */
+export type PositionStretch =
+  /** Step table side / grid side, as current versions of transformers. */
+  | 'size'
+  /** Step table side / (grid side + 0.1), as version 4.37 and its neighbours: what models trained with them expect. */
+  | 'scale'
+
+/** What a model changes about the pictures of its tower. */
+export interface TowerInput {
+  /** Side in pixels where it is not the config's. */
+  readonly imageSize?: number | undefined
+  /** Default: `size`. */
+  readonly positions?: PositionStretch | undefined
 }
 
 export interface VisionTower {
   /**
-   * Hidden state of one layer for a batch of pictures.
+   * Features of a batch of pictures: one list of rows, or one for each map of a pyramid.
    *
-   * Shapes: pixels [B, 3, side, side] -> [B*n, C], n including the class token.
+   * Shapes: pixels [B, 3, side, side] -> [B*n, C] each, n including the class token; temporaries of `enc`.
+   * A promise where another engine computes them.
    */
-  hiddenState(enc: Encoder, pixels: Tensor): Tensor
+  features(enc: Encoder, pixels: Tensor): readonly Tensor[] | Promise<readonly Tensor[]>
+  /** Frees what it holds beside its weights. */
+  destroy?(): void
 }
 
-/**
- * A tower as data plus functions; one file each.
- *
- * `depth` is the number of blocks that run: hidden_states[depth] is what comes out, and no later block is loaded.
- */
+/** A tower as data plus functions; one file each. */
 export interface VisionTowerDefinition<C extends VisionTowerConfig> {
   readonly modelType: string
   /** Values that Hugging Face's config class leaves out of files. */
   readonly defaults: JsonObject
-  parseConfig(json: ConfigReader): C
-  params(config: C, depth: number): ParameterSpecs
-  create(config: C, weights: Weights, depth: number): VisionTower
+  /** Keys of its checkpoints that none of its outputs needs: heads, buffers. */
+  readonly unused?: readonly RegExp[]
+  /** Throws: ConfigError also where the tower cannot take the input. */
+  parseConfig(json: ConfigReader, input: TowerInput): C
+  params(config: C, output: TowerOutput): ParameterSpecs
+  create(config: C, weights: Weights, output: TowerOutput): VisionTower
 }
 
 /** A tower whose config has been read; its own config type stays inside. */
 export interface ConfiguredTower {
   readonly config: VisionTowerConfig
-  params(depth: number): ParameterSpecs
-  create(weights: Weights, depth: number): VisionTower
+  /** As VisionTowerDefinition.unused. */
+  readonly unused?: readonly RegExp[]
+  params(output: TowerOutput): ParameterSpecs
+  create(weights: Weights, output: TowerOutput): VisionTower
 }
 
 export interface VisionTowerSlot {
   readonly modelType: string
-  configure(json: JsonObject, where: string): ConfiguredTower
+  configure(json: JsonObject, where: string, input?: TowerInput): ConfiguredTower
 }
 
 export function defineVisionTower<C extends VisionTowerConfig>(
@@ -55,12 +91,13 @@ export function defineVisionTower<C extends VisionTowerConfig>(
 ): VisionTowerSlot {
   return {
     modelType: definition.modelType,
-    configure(json, where) {
-      const config = definition.parseConfig(new ConfigReader(json, where, definition.defaults))
+    configure(json, where, input = {}) {
+      const config = definition.parseConfig(new ConfigReader(json, where, definition.defaults), input)
       return {
         config,
-        params: (depth) => definition.params(config, depth),
-        create: (weights, depth) => definition.create(config, weights, depth),
+        unused: definition.unused ?? [],
+        params: (output) => definition.params(config, output),
+        create: (weights, output) => definition.create(config, weights, output),
       }
     },
   }

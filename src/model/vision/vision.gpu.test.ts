@@ -41,7 +41,7 @@ describe.each([
       const bytes = readFileSync(join(golden.checkpoint, file)).subarray(start, end)
       return new Float32Array(new Uint8Array(bytes).buffer)
     }
-    weights = storeFrom(gpu, arena, under('vision', tower.params(tower.config.layers)), (param) =>
+    weights = storeFrom(gpu, arena, under('vision', tower.params({ depth: tower.config.layers })), (param) =>
       read(prefix + param.slice('vision.'.length)),
     )
   })
@@ -56,8 +56,8 @@ describe.each([
       const shape = pixels.shape.length === 3 ? [1, ...pixels.shape] : pixels.shape
       const input = uploadTensor(gpu, 'pixels', shape, pixels.data)
       const enc = new Encoder(gpu, arena, kind)
-      const hidden = tower.create(weights.at('vision'), depth).hiddenState(enc, input)
-      const got = await enc.read(hidden)
+      const [hidden] = await tower.create(weights.at('vision'), { depth }).features(enc, input)
+      const got = await enc.read(hidden!)
       enc.end()
       gpu.destroyBuffer(input.buffer)
       expect(got).toBeClose(golden.tensor(tensors[kind]!).data, TOLERANCE)

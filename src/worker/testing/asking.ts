@@ -1,7 +1,8 @@
 import { DiskSource } from '../../cli/disk-source'
 import type { CheckpointSource } from '../../model/checkpoint/source'
 import { GREEDY, type Sampling } from '../../model/sampler'
-import type { AskRequest } from '../api'
+import { messagesOf, type OriginalCase, type OriginalTurn } from '../../model/testing/original'
+import type { AskRequest, ChatMessage } from '../api'
 import type { Engine } from '../engine'
 import { GoldenCase } from './golden'
 
@@ -21,3 +22,15 @@ export const request = (sampling: Partial<Sampling> = {}, maxNewTokens = 28): As
   sampling: { ...GREEDY, ...sampling },
   maxNewTokens,
 })
+
+/** A turn of an original project's case in the engine's form, its pictures in order. */
+export function conversationOf(golden: OriginalCase, turn: OriginalTurn): ChatMessage[] {
+  const files = [...turn.images]
+  return messagesOf(turn).map(({ role, text, images }) => ({
+    role,
+    text,
+    images: files
+      .splice(0, images)
+      .map((file) => ({ id: `${golden.name}/${file}`, blob: new Blob([golden.imageBytes(file)]) })),
+  }))
+}
