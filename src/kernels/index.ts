@@ -35,7 +35,7 @@ export {
   type ResampleGrids,
   type ResampleOptions,
 } from './resample/resample'
-export { gatherRows, takeRows } from './rows/rows'
+export { gatherRows, gatherRowsBackward, takeRows } from './rows/rows'
 export { rmsNorm, rmsNormBackward } from './rms-norm/rms-norm'
 export { ropeChange, ropeFrequencies, type RopeChange, type RopeConfig } from './rope/rope-frequencies'
 export { rope, ropeBackward } from './rope/rope'

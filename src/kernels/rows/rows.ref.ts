@@ -19,3 +19,18 @@ export function gatherRowsRef(x: ArrayLike<number>, C: number, indices: ArrayLik
   }
   return y
 }
+
+/** Oracle in float64: dx [rows, C]. */
+export function gatherRowsBackwardRef(
+  dy: ArrayLike<number>,
+  C: number,
+  indices: ArrayLike<number>,
+  rows: number,
+): Float64Array {
+  const dx = new Float64Array(rows * C)
+  for (let n = 0; n < indices.length; n++) {
+    if (indices[n]! >= rows) continue
+    for (let c = 0; c < C; c++) dx[indices[n]! * C + c]! += dy[n * C + c]!
+  }
+  return dx
+}

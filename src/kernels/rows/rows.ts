@@ -4,6 +4,7 @@ import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { FLAT_WG, vecOf } from '../vec'
 import vec from '../wgsl/vec.wgsl?raw'
+import gatherBackward from './gather-rows-backward.wgsl?raw'
 import gather from './gather-rows.wgsl?raw'
 import take from './take-rows.wgsl?raw'
 
@@ -21,6 +22,14 @@ const gatherKernel = defineKernel({
   include: [vec],
   bindings: { x: 'read', indices: 'read', y: 'write' },
   params: { count: 'u32', cols: 'u32', N: 'u32' },
+})
+
+const gatherBackwardKernel = defineKernel({
+  name: 'gather-rows-backward',
+  wgsl: gatherBackward,
+  include: [vec],
+  bindings: { dy: 'read', offsets: 'read', takers: 'read', dx: 'write' },
+  params: { count: 'u32', cols: 'u32' },
 })
 
 export interface RowRange {
@@ -82,4 +91,39 @@ export function gatherRows(enc: Encoder, x: Tensor, indices: Tensor): Tensor {
     { groups: Math.ceil((R * cols) / FLAT_WG) },
   )
   return y
+}
+
+/**
+ * dLoss/dx of `gatherRows` from R rows: each row gets the sum over those that took it, in their order, or zeros.
+ *
+ * Shapes: dy [N, C], indices u32 [N] on the host -> dx [R, C]; indices beyond the rows count nowhere.
+ * Throws: ShapeError unless there is an index for each row of dy.
+ */
+export function gatherRowsBackward(enc: Encoder, dy: Tensor, indices: Uint32Array, rows: number): Tensor {
+  const C = lastDim(dy)
+  expectShape('gather-rows-backward: dy', dy, [indices.length, C])
+  const { offsets, takers } = takersOf(indices, rows)
+  const dx = enc.temp([rows, C], 'f32', 'gather-rows dx')
+  const { width, values } = vecOf(C)
+  const cols = C / width
+  enc.scope(() =>
+    enc.dispatch(
+      gatherBackwardKernel.as({ ...values, WG: FLAT_WG }),
+      { dy, offsets: enc.constant(offsets), takers: enc.constant(takers), dx },
+      { count: rows * cols, cols },
+      { groups: Math.ceil((rows * cols) / FLAT_WG) },
+    ),
+  )
+  return dx
+}
+
+/** Who took each row: positions in `indices` ordered by row, and where each row's begin. */
+export function takersOf(indices: Uint32Array, rows: number) {
+  const offsets = new Uint32Array(rows + 1)
+  for (const row of indices) if (row < rows) offsets[row + 1]!++
+  for (let row = 0; row < rows; row++) offsets[row + 1]! += offsets[row]!
+  const next = offsets.slice()
+  const takers = new Uint32Array(offsets[rows]!)
+  for (const [n, row] of indices.entries()) if (row < rows) takers[next[row]!++] = n
+  return { offsets, takers }
 }
