@@ -54,4 +54,9 @@ export {
 } from './swiglu/swiglu'
 export { toRows } from './to-rows/to-rows'
 export { scaleAdd } from './scale-add/scale-add'
+export {
+  addWindowPositions,
+  addWindowPositionsBackward,
+  type WindowSizes,
+} from './window-position/window-position'
 export { selfTest } from './self-test'
