@@ -45,6 +45,8 @@ export { softmax, softmaxBackward } from './softmax/softmax'
 export { splice, spliceBackward } from './splice/splice'
 export { areaCells, letterbox, unpaddedGrid, type GridArea, type ValidBand } from './sva/letterbox'
 export { svaAttention, svaAttentionWithLse, type SvaOptions, type SvaTower } from './sva/sva'
+export { svaAttentionBackward, type SvaSaved } from './sva/sva-backward'
+export { svaShares } from './sva/sva-shares'
 export {
   swiglu,
   swigluBackward,

@@ -84,23 +84,23 @@ export const WINDOW_PARAMS = {
 
 const WG = 64
 
-/** Lanes, widths and params of one tower's dispatch; its chunks hold up to 4 * `mostQuads` keys. */
-export function svaForm(enc: Encoder, { H, D, side, scale }: SvaCall, tower: SvaTower, mostQuads: number) {
+/** Lanes, widths and params of one tower's dispatch; `quads` times four sums go through a reduction at once. */
+export function svaForm(enc: Encoder, { H, D, side, scale }: SvaCall, tower: SvaTower, quads?: number) {
   const { width, values } = vecOf(D)
   const cols = D / width
   // CPU adapters run lanes one after another and pay for barriers; GPUs want neighbours to load neighbours.
   let LANES = 1
   if (!enc.gpu.caps.isSoftware) while (LANES < cols && LANES < 32) LANES *= 2
   const reduce = tower.side / side
-  // Unrolled chunks of 16 keys take lavapipe seconds to compile, chunks of 4 a tenth, and run about as fast there.
-  const QUADS = enc.gpu.caps.isSoftware || reduce <= 2 ? 1 : mostQuads
+  // Chunks are unrolled: of 8 keys they take lavapipe a second or two to compile, of 16 half a minute, of 4 a tenth.
+  const QUADS = quads ?? (enc.gpu.caps.isSoftware || reduce <= 2 ? 1 : 2)
   const { axis, from, to } = tower.valid ?? { axis: 'rows', from: 0, to: tower.side }
   const [rowFrom, rowTo] = axis === 'rows' ? [from, to] : [0, tower.side]
   const [colFrom, colTo] = axis === 'rows' ? [0, tower.side] : [from, to]
   return {
     values: { ...values, LANES, QUADS, WG },
     /** Groups of lanes in a workgroup. */
-    groupsPerWorkgroup: WG / LANES,
+    perWorkgroup: WG / LANES,
     params: {
       heads: H,
       cols,

@@ -35,3 +35,10 @@ export const svaReleaseCase: SvaCase = {
   picture: [640, 427],
   unpadded: true,
 }
+
+/** For the form with several lanes a head: 2, 4 and 16 of them, and windows of one chunk and of more. */
+export const svaLaneCases: readonly SvaCase[] = [
+  { side: 3, H: 5, D: 12, reduce: [1, 5], picture: [64, 150], unpadded: true },
+  { side: 2, H: 3, D: 64, reduce: [3], picture: [160, 84] },
+  { side: 3, H: 2, D: 2, reduce: [2, 1] },
+]

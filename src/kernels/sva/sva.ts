@@ -55,19 +55,15 @@ export function svaAttentionWithLse(
   const y = enc.temp(q.shape, 'f32', 'sva')
   const lse = enc.temp([call.N, call.H], 'f32', 'sva lse')
   const cells = options.cells ?? q // bound, not read
+  const has_cells = Number(options.cells !== undefined)
   towers.forEach((tower, index) => {
-    const { values, groupsPerWorkgroup, params } = svaForm(enc, call, tower, 4)
-    const flags = { is_first: Number(index === 0), has_cells: Number(options.cells !== undefined) }
-    const work = {
-      count: call.N * call.H,
-      perWorkgroup: groupsPerWorkgroup,
-      flopsEach: 4 * params.reduce ** 2 * call.D,
-    }
-    dispatchRanges(enc, work, (range, dispatch) =>
+    const { values, perWorkgroup, params } = svaForm(enc, call, tower)
+    const flopsEach = 4 * params.reduce ** 2 * call.D
+    dispatchRanges(enc, { count: call.N * call.H, perWorkgroup, flopsEach }, (range, dispatch) =>
       enc.dispatch(
         kernel.as(values),
         { q, k: tower.k, v: tower.v, cells, y, lse },
-        { ...params, ...flags, ...range },
+        { ...params, ...range, is_first: Number(index === 0), has_cells },
         dispatch,
       ),
     )
