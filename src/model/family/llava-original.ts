@@ -7,7 +7,7 @@ import { languageModels } from '../language'
 import { lookUp } from '../registry'
 import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
-import { visionTowers } from '../vision'
+import { configureHfTower } from '../vision/hf-tower'
 import { renameBy, type FamilyContext, type FamilySlot } from './definition'
 
 /** What LLaVA's code takes where its config has no such field. Source: LLaVA llava_arch.py, multimodal_projector/builder.py. */
@@ -18,14 +18,6 @@ const DEFAULTS: JsonObject = {
   mm_patch_merge_type: 'flat',
   image_aspect_ratio: 'square',
 }
-
-/** Levels of CLIP's keys above those of the tower itself: `vision_model.` in its own repository. */
-const TOWER_RULES = [
-  [/^(?:text_model|text_projection|visual_projection)\..*$|^logit_scale$|^logit_bias$/, undefined],
-  [/(^|\.)embeddings\.position_ids$/, undefined],
-  [/^(?:vision_model\.)?(?:post_layernorm|head)\..*$/, undefined],
-  [/^(?:vision_model\.)?/, 'vision.'],
-] as const
 
 const LANGUAGE_RULES = [
   [/(^|\.)rotary_emb\.inv_freq$/, undefined],
@@ -54,7 +46,11 @@ export const llavaOriginal: FamilySlot = {
     const json = new ConfigReader(config, 'config.json:', DEFAULTS)
     const language = (await lookUp(languageModels, 'model_type', 'llama')).configure(config, 'config.json:')
     const towerName = json.string('mm_vision_tower')
-    const { tower, towerType } = await configureTower(towerName, context)
+    const towerConfig = await context.repositories.readJson(towerName, 'config.json')
+    const { tower, towerType, rename } = await configureHfTower(
+      towerConfig ?? {},
+      `${towerName}: config.json:`,
+    )
 
     const { layers, patchTokens, hasClsToken, hiddenSize } = tower.config
     const selectLayer = json.int('mm_vision_select_layer')
@@ -69,13 +65,12 @@ export const llavaOriginal: FamilySlot = {
 
     const base = baseOf(config, context)
 
-    const renameTower = renameBy(TOWER_RULES)
     const renameLanguage = renameBy(LANGUAGE_RULES)
     const renameConnector = renameBy(CONNECTOR_RULES)
+    const output = { depth }
     const towerParameter = (key: string) => {
-      const name = renameTower(key)
-      const block = name && /^vision\.encoder\.layers\.(\d+)\./.exec(name)
-      return block && Number(block[1]) >= depth && Number(block[1]) < layers ? undefined : name
+      const name = rename(key, output)
+      return name === undefined ? undefined : `vision.${name}`
     }
     return {
       architecture: `llava_llama (${towerType}, ${connectorType}, llama)`,
@@ -86,7 +81,7 @@ export const llavaOriginal: FamilySlot = {
             name: towerName,
             prefix: 'vision',
             tower,
-            output: { depth },
+            output,
             dropsFirstRow,
             padToSquare: json.oneOf('image_aspect_ratio', { pad: true, square: false }),
             processorRepository: towerName,
@@ -127,21 +122,6 @@ function baseOf(config: JsonObject, { repositories }: FamilyContext): string | u
   if (repositories.base) return BASE
   const origin = config['_name_or_path']
   return typeof origin === 'string' && isRepoName(origin) ? origin : undefined
-}
-
-/** The tower's shape, from the config of its own repository: CLIP's two models in one, or its vision model alone. */
-async function configureTower(name: string, { repositories }: FamilyContext) {
-  const config = await repositories.readJson(name, 'config.json')
-  const json = new ConfigReader(config ?? {}, `${name}: config.json:`)
-  const nested = json.optionalObject('vision_config')
-  const type = json.string('model_type')
-  const own = nested?.['model_type']
-  const towerType = typeof own === 'string' ? own : nested ? `${type}_vision_model` : type
-  const tower = (await lookUp(visionTowers, `${name}: vision tower`, towerType)).configure(
-    nested ?? config!,
-    nested ? `${json.where} vision_config` : json.where,
-  )
-  return { tower, towerType }
 }
 
 /**

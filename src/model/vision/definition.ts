@@ -43,6 +43,8 @@ export type PositionStretch =
 export interface TowerInput {
   /** Side in pixels where it is not the config's. */
   readonly imageSize?: number | undefined
+  /** Side that the tower's preprocessor makes: it counts before the config's where a tower takes any size. */
+  readonly defaultImageSize?: number | undefined
   /** Default: `size`. */
   readonly positions?: PositionStretch | undefined
 }
