@@ -16,6 +16,8 @@ export const spaceToDepthCases = [
   { batch: 1, height: 3, width: 4, block: 3, C: 4099 },
   { batch: 2, height: 258, width: 257, block: 1, C: 2 },
   { batch: 1, height: 512, width: 515, block: 2, C: 1 },
+  { batch: 2, height: 5, width: 6, block: 2, C: 4099 },
+  { batch: 1, height: 771, width: 770, block: 3, C: 1 },
 ]
 
 export const embedPatchesCases = [

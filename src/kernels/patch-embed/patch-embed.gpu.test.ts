@@ -83,11 +83,13 @@ test('patch-embed: a folded grid reaches every element once', async () => {
   const got = await onGpu({ pixels, patches, position, cls }, (enc, t) =>
     withGridLimit(enc.gpu, 4, () => ({
       cut: patchify(enc, t.pixels, 14),
-      blocks: spaceToDepth(enc, t.patches, { batch: 1, height: 4, width: 2, block: 2 }),
+      pairs: spaceToDepth(enc, t.patches, { batch: 1, height: 4, width: 2, block: 2 }),
+      cells: spaceToDepth(enc, t.patches, { batch: 1, height: 4, width: 2, block: 1 }),
       y: embedPatches(enc, t.patches, t.position, t.cls),
     })),
   )
   expect(got.cut).toBeClose(patchifyRef(pixels, [1, 3, 60, 60], 14))
-  expect(got.blocks).toBeClose(spaceToDepthRef(patches, { batch: 1, height: 4, width: 2, block: 2 }))
+  expect(got.pairs).toBeClose(spaceToDepthRef(patches, { batch: 1, height: 4, width: 2, block: 2 }))
+  expect(got.cells).toBeClose(patches)
   expect(got.y).toBeClose(embedPatchesRef(patches, position, 1024, cls))
 })

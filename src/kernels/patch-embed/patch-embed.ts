@@ -6,6 +6,7 @@ import { FLAT_WG, vecOf } from '../vec'
 import vec from '../wgsl/vec.wgsl?raw'
 import embed from './embed-patches.wgsl?raw'
 import cut from './patchify.wgsl?raw'
+import blocksOf2 from './space-to-depth-2.wgsl?raw'
 import blocks from './space-to-depth.wgsl?raw'
 
 const patchifyKernel = defineKernel({
@@ -18,6 +19,13 @@ const patchifyKernel = defineKernel({
 const blocksKernel = defineKernel({
   name: 'space-to-depth',
   wgsl: blocks,
+  bindings: { x: 'read', y: 'write' },
+  params: { count: 'u32', C: 'u32', H: 'u32', W: 'u32' },
+})
+
+const blocksOf2Kernel = defineKernel({
+  name: 'space-to-depth-2',
+  wgsl: blocksOf2,
   bindings: { x: 'read', y: 'write' },
   params: { count: 'u32', C: 'u32', H: 'u32', W: 'u32' },
 })
@@ -91,13 +99,9 @@ export function spaceToDepth(
   }
   const rows = batch * Math.floor(height / K) * Math.floor(width / K)
   const y = enc.temp([rows, C * K * K], 'f32', 'space-to-depth')
-  const count = rows * C * K * K
-  enc.dispatch(
-    blocksKernel.as({ K, WG: FLAT_WG }),
-    { x, y },
-    { count, C, H: height, W: width },
-    { groups: Math.ceil(count / FLAT_WG) },
-  )
+  const variant = K === 2 ? blocksOf2Kernel.as({ WG: FLAT_WG }) : blocksKernel.as({ K, WG: FLAT_WG })
+  const count = K === 2 ? rows * C : rows * C * K * K
+  enc.dispatch(variant, { x, y }, { count, C, H: height, W: width }, { groups: Math.ceil(count / FLAT_WG) })
   return y
 }
 
