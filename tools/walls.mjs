@@ -92,7 +92,7 @@ function zones(root) {
   const page = 'The page talks to the engine through worker/api (types) and worker/client.'
   const client = 'The contract and its client hold no engine: they run in the page.'
   const shell =
-    'The command line uses worker/engine; of model/ and kernels/ only errors, sources and writers.'
+    'The command line uses worker/engine; of model/ and kernels/ only errors, sources, writers and what a host gives.'
   const files = ['index.ts', 'errors.ts']
   const ops = operations(join(root, 'src/kernels'))
   return [
@@ -107,7 +107,7 @@ function zones(root) {
     wall('src/cli', 'src/ui', shell),
     wall('src/cli', 'src/worker', shell, ['api.ts', 'engine.ts']),
     wall('src/cli', 'src/kernels', shell, ['errors.ts']),
-    wall('src/cli', 'src/model', shell, ['errors.ts', 'checkpoint', 'image']),
+    wall('src/cli', 'src/model', shell, ['errors.ts', 'checkpoint', 'image', 'onnx']),
     wall(
       'src',
       ['src/**/testing/**', 'src/**/*.testing.ts'],

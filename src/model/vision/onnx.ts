@@ -1,0 +1,254 @@
+import {
+  createTensor,
+  elementCount,
+  reshape,
+  sizeBytes,
+  toRows,
+  widen,
+  type Encoder,
+  type Gpu,
+  type Tensor,
+} from '../../kernels'
+import { f32ToF16 } from '../checkpoint/half'
+import { ConfigError } from '../errors'
+import {
+  isOnDevice,
+  type HostArray,
+  type OnnxDtype,
+  type OnnxEncoder,
+  type OnnxFile,
+  type OnnxOutput,
+  type OnnxValue,
+} from '../onnx/runtime'
+import { openEncoder } from '../onnx/open-encoder'
+import { dtypeOf } from '../onnx/session'
+import type { ConfiguredTower, TowerOutput, VisionTower, VisionTowerSlot } from './definition'
+import type { ExternalTower, TowerHost } from './external'
+import { parseOnnxConfig, type OnnxMap, type OnnxTowerConfig } from './onnx-config'
+
+/**
+ * Any vision encoder in ONNX or ONNX Runtime's own format, run by that engine; its maps become rows on our GPU.
+ *
+ * Nothing of it is trained: it has no parameters, and no gradient goes into it.
+ */
+class OnnxTower implements VisionTower {
+  /** Pixels of one picture where the engine reads them on our device. */
+  private readonly input: Tensor | undefined
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly config: OnnxTowerConfig,
+    private readonly file: string,
+    private readonly encoder: OnnxEncoder,
+    private readonly from: { readonly name: string; readonly dtype: OnnxDtype },
+    private readonly names: readonly string[],
+  ) {
+    const side = config.imageSize
+    // Halves are rounded on the host.
+    if (encoder.sharesDevice && from.dtype === 'f32') {
+      this.input = createTensor(gpu, 'onnx pixels', [1, 3, side, side])
+    }
+  }
+
+  /** One picture at a time, as many encoders take no more. */
+  async features(enc: Encoder, pixels: Tensor): Promise<readonly Tensor[]> {
+    const { maps, imageSize, hasClsToken } = this.config
+    const batch = pixels.shape[0]!
+    const perPicture = 3 * imageSize * imageSize
+    if (elementCount(pixels.shape) !== batch * perPicture) {
+      throw new ConfigError(
+        `${this.file}: takes pictures of ${imageSize}x${imageSize}, but [${pixels.shape.join(', ')}] came. ` +
+          'Correct image_size in config.json or the size in preprocessor_config.json.',
+      )
+    }
+    const rows = maps.map(({ side }) => side * side + (hasClsToken ? 1 : 0))
+    const all = maps.map(({ width }, i) => enc.temp([batch * rows[i]!, width], 'f32', 'onnx features'))
+    for (let picture = 0; picture < batch; picture++) {
+      const offset = pixels.offset + picture * perPicture * 4
+      const one = { ...pixels, shape: [1, 3, imageSize, imageSize], offset }
+      const outputs = await this.encoder.run({ [this.from.name]: await this.feed(enc, one) }, this.names)
+      enc.scope(() => {
+        for (const [i, map] of maps.entries()) {
+          const made = this.rowsOf(enc, outputs[i]!, map, rows[i]!)
+          enc.copy(made, all[i]!, { toOffset: picture * rows[i]! * map.width * 4 })
+        }
+      })
+      // The copies are queued before the engine may write there again.
+      enc.submit()
+      for (const output of outputs) output.release()
+    }
+    return all
+  }
+
+  private async feed(enc: Encoder, pixels: Tensor) {
+    const { shape } = pixels
+    if (this.input) {
+      enc.copy(pixels, this.input)
+      enc.submit()
+      return { shape, dtype: 'f32', buffer: this.input.buffer } as const
+    }
+    const values = await enc.read(pixels)
+    return this.from.dtype === 'f32'
+      ? ({ shape, dtype: 'f32', data: values } as const)
+      : ({ shape, dtype: 'f16', data: f32ToF16(values) } as const)
+  }
+
+  /** An output as f32 rows. Throws: ConfigError where its shape is not what the config says. */
+  private rowsOf(enc: Encoder, output: OnnxOutput, map: OnnxMap, rows: number): Tensor {
+    expectMap(this.file, map, output.shape, rows)
+    const { side, width, layout } = map
+    const flat = layout === 'nchw' ? [width, side * side] : [rows, width]
+    const raw = this.onGpu(enc, output)
+    let values: Tensor
+    if (output.dtype === 'f32') values = { ...raw, dtype: 'f32' }
+    else widen(enc, raw, 'f16', elementCount(flat), (values = enc.temp(flat, 'f32', 'onnx widened')))
+    const shaped = reshape(values, flat)
+    return layout === 'nchw' ? toRows(enc, shaped) : shaped
+  }
+
+  /** The output's words in a buffer of ours. */
+  private onGpu(enc: Encoder, output: OnnxOutput): Tensor {
+    const bytes = sizeBytes(output.shape, output.dtype)
+    const raw = enc.temp([bytes / 4], 'u32', 'onnx output')
+    if (isOnDevice(output)) {
+      enc.copy({ shape: raw.shape, dtype: 'u32', buffer: output.buffer, offset: 0 }, raw)
+    } else {
+      enc.submit()
+      enc.upload(raw, wordsOf(output))
+    }
+    return raw
+  }
+
+  destroy(): void {
+    if (this.input) this.gpu.destroyBuffer(this.input.buffer)
+    void this.encoder.destroy()
+  }
+}
+
+/** Host values as u32 words, an odd half padded with zero. */
+function wordsOf({ data }: HostArray): Uint32Array {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  if (bytes.byteLength % 4 === 0 && bytes.byteOffset % 4 === 0) {
+    return new Uint32Array(data.buffer, data.byteOffset, bytes.byteLength / 4)
+  }
+  const words = new Uint32Array(Math.ceil(bytes.byteLength / 4))
+  new Uint8Array(words.buffer).set(bytes)
+  return words
+}
+
+/** Throws: ConfigError unless the shape fits; sizes that the file leaves open are undefined. */
+function expectMap(file: string, map: OnnxMap, shape: readonly (number | undefined)[], rows: number): void {
+  const { side, width, layout, field } = map
+  const want = {
+    nchw: [1, width, side, side],
+    nhwc: [1, side, side, width],
+    nlc: [1, rows, width],
+  }[layout]
+  const fits = shape.length === want.length && want.every((dim, i) => (shape[i] ?? dim) === dim)
+  if (fits) return
+  throw new ConfigError(
+    `${file}: output ${map.name ?? ''} should be [${want.join(', ')}] by ${field} of config.json but is ` +
+      `[${describe(shape)}]. Correct the layout, the size or the width there.`,
+  )
+}
+
+const describe = (shape: readonly (number | undefined)[]) => shape.map((dim) => dim ?? '?').join(', ')
+
+/** Throws: ConfigError unless the named input, or the only one, takes one square picture. */
+function findInput(file: string, config: OnnxTowerConfig, inputs: readonly OnnxValue[]) {
+  const names = inputs.map(({ name }) => name).join(', ')
+  const name = config.input ?? inputs[0]?.name
+  const input = inputs.find((value) => value.name === name)
+  if (!input) {
+    throw new ConfigError(`${file}: has no input "${name}" but ${names}. Correct \`input\` in config.json.`)
+  }
+  if (inputs.length > 1) {
+    throw new ConfigError(
+      `${file}: should take pixels alone but takes ${names}. Export the encoder without the other inputs.`,
+    )
+  }
+  const side = config.imageSize
+  const want = [1, 3, side, side]
+  if (input.shape.length !== 4 || want.some((dim, i) => (input.shape[i] ?? dim) !== dim)) {
+    throw new ConfigError(
+      `${file}: its input ${input.name} should be [1, 3, ${side}, ${side}] by image_size but is [${describe(input.shape)}]. ` +
+        'Correct image_size in config.json, or export the encoder for single pictures with channels first.',
+    )
+  }
+  return { name: input.name, dtype: dtypeOf(input.type, `${file}: its input ${input.name}`) }
+}
+
+/** Throws: ConfigError unless every output that the config names is there and fits. */
+function findOutputs(file: string, config: OnnxTowerConfig, outputs: readonly OnnxValue[]): string[] {
+  const names = outputs.map(({ name }) => name).join(', ')
+  return config.maps.map((map) => {
+    const { field, side } = map
+    if (map.name === undefined && outputs.length > 1) {
+      throw new ConfigError(`${file}: has the outputs ${names}. Name one as \`output\` in config.json.`)
+    }
+    const found = map.name === undefined ? outputs[0] : outputs.find(({ name }) => name === map.name)
+    if (!found) {
+      throw new ConfigError(
+        `${file}: has no output "${map.name}" but ${names}. Correct ${field} in config.json.`,
+      )
+    }
+    dtypeOf(found.type, `${file}: output ${found.name}`)
+    // A file that does not say how many axes an output has is believed until it runs.
+    const rows = side * side + (config.hasClsToken ? 1 : 0)
+    if (found.shape.length) expectMap(file, { ...map, name: found.name }, found.shape, rows)
+    return found.name
+  })
+}
+
+async function openOnnxTower(
+  config: OnnxTowerConfig,
+  where: string,
+  file: OnnxFile,
+  { depth }: TowerOutput,
+  { gpu, onnx: runtime, onNote }: TowerHost,
+): Promise<VisionTower> {
+  if (depth !== config.layers) {
+    throw new ConfigError(
+      `${where} an ONNX encoder gives its outputs alone, no hidden state before them. ` +
+        'Select the last layer (-1), and name another output of the encoder where another layer is wanted.',
+    )
+  }
+  const encoder = await openEncoder(file, config, { gpu, runtime, onNote })
+  try {
+    const input = findInput(file.name, config, encoder.inputs)
+    return new OnnxTower(
+      gpu,
+      config,
+      file.name,
+      encoder,
+      input,
+      findOutputs(file.name, config, encoder.outputs),
+    )
+  } catch (error) {
+    await encoder.destroy()
+    throw error
+  }
+}
+
+/** A tower with the files it is opened from. */
+export interface ConfiguredOnnxTower extends ConfiguredTower {
+  readonly external: ExternalTower
+}
+
+export const onnx = {
+  modelType: 'onnx',
+  configure(json, where, input = {}): ConfiguredOnnxTower {
+    const config = parseOnnxConfig(json, where, input)
+    return {
+      config: config.tower,
+      params: () => ({}),
+      create() {
+        throw new Error(`${where} an ONNX encoder is opened from its file`)
+      },
+      external: {
+        files: [config.file, ...config.externalData],
+        open: (file, output, host) => openOnnxTower(config, where, file, output, host),
+      },
+    }
+  },
+} satisfies VisionTowerSlot
