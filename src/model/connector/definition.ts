@@ -65,6 +65,15 @@ export interface RowLayout {
   readonly stride: number
 }
 
+/** How much each tower gives to the cells of a square grid that lie on the picture. */
+export interface TowerShares {
+  /** f32 [area.rows * area.columns, towers]; rows sum to 1. A temporary. */
+  readonly shares: Tensor
+  /** Cells along each side of the grid. */
+  readonly side: number
+  readonly area: GridArea
+}
+
 /** From the features of one or more towers to the rows a picture takes in the prompt. */
 export interface PictureConnector {
   /** What one tower's features come down to until all towers have run, so that only one tower is needed at a time. */
@@ -75,12 +84,8 @@ export interface PictureConnector {
   readonly samplers: ReadonlyMap<number, PictureSampler>
   /** Absent where rows are those of the one tower's map. */
   layout?(size: PictureSize): RowLayout
-  /**
-   * How much each tower gives to each cell of a square grid; rows sum to 1. Absent where nothing weighs towers.
-   *
-   * Shapes: maps as in `join` -> [side * side, towers].
-   */
-  shares?(enc: Encoder, maps: readonly Tensor[], size: PictureSize): { shares: Tensor; side: number }
+  /** Absent where nothing weighs one tower against another. */
+  shares?(enc: Encoder, maps: readonly Tensor[], size: PictureSize): TowerShares
 }
 
 /** A picture connector whose config has been read. */

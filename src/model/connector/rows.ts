@@ -1,4 +1,5 @@
-import type { Encoder, Tensor } from '../../kernels'
+import { addInto, type Encoder, type Tensor } from '../../kernels'
+import type { GradientSums } from '../gradients'
 import type { Weights } from '../parameters'
 import type {
   ConfiguredConnector,
@@ -8,12 +9,13 @@ import type {
   PictureConnector,
   TowerFeatures,
 } from './definition'
+import { isTrainableRows, type TrainableConnector, type TrainableRows } from './trainable'
 
 /** One tower's rows, each through a connector: LLaVA and all that follow it. */
-class RowsConnector implements PictureConnector {
+class RowsConnector<C extends Connector> implements PictureConnector {
   readonly samplers = new Map()
 
-  constructor(private readonly connector: Connector) {}
+  constructor(protected readonly connector: C) {}
 
   keep(enc: Encoder, _tower: number, features: TowerFeatures): Tensor {
     return features.take(enc, 0, features.rows)
@@ -24,9 +26,42 @@ class RowsConnector implements PictureConnector {
   }
 }
 
+class TrainableRowsConnector extends RowsConnector<TrainableRows> implements TrainableConnector<Tensor> {
+  joinTraining(enc: Encoder, maps: readonly Tensor[]): { rows: Tensor; saved: Tensor } {
+    return { rows: this.join(enc, maps), saved: maps[0]! }
+  }
+
+  joinBackward(
+    enc: Encoder,
+    dRows: Tensor,
+    x: Tensor,
+    sums: GradientSums,
+    mapSums?: readonly Tensor[],
+  ): void {
+    enc.scope(() => {
+      const dx = this.connector.backward(enc, dRows, x, sums, mapSums !== undefined)
+      if (dx && mapSums) addInto(enc, mapSums[0]!, dx)
+    })
+  }
+
+  keepBackward(
+    _enc: Encoder,
+    _tower: number,
+    _features: TowerFeatures,
+    dMap: Tensor,
+    _sums: GradientSums,
+    onInput?: (start: number, dFeatures: Tensor) => void,
+  ): void {
+    onInput?.(0, dMap)
+  }
+}
+
 /** Makes a connector of rows one of pictures. */
 export const perRow = (slot: ConnectorSlot, config: ConnectorConfig): ConfiguredConnector => ({
   keptWidth: config.visionWidth,
   params: () => slot.params(config),
-  create: (weights: Weights) => new RowsConnector(slot.create(config, weights)),
+  create(weights: Weights) {
+    const connector = slot.create(config, weights)
+    return isTrainableRows(connector) ? new TrainableRowsConnector(connector) : new RowsConnector(connector)
+  },
 })

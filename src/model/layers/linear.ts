@@ -1,4 +1,15 @@
-import { matmul, type Activation, type Encoder, type Tensor, type Weight } from '../../kernels'
+import {
+  addInto,
+  columnSums,
+  matmul,
+  matmulBackward,
+  matmulWeightBackward,
+  type Activation,
+  type Encoder,
+  type Tensor,
+  type Weight,
+} from '../../kernels'
+import type { GradientSums } from '../gradients'
 import type { Weights } from '../parameters'
 
 /** y = x W^T + b, with what follows it in the same dispatch. */
@@ -15,5 +26,18 @@ export class Linear {
   /** Shapes: x [..., in] -> [..., out]; residual [..., out] is added after the activation. */
   forward(enc: Encoder, x: Tensor, after: { activation?: Activation; residual?: Tensor } = {}): Tensor {
     return matmul(enc, x, this.weight, { bias: this.bias, ...after })
+  }
+
+  /** dLoss/dx, without what followed. Shapes: dy [..., out] -> [..., in]. */
+  backward(enc: Encoder, dy: Tensor): Tensor {
+    return matmulBackward(enc, dy, this.weight)
+  }
+
+  /** Adds dLoss/dW and dLoss/db where they are asked for. Shapes: dy [..., out], x [..., in]. */
+  weightBackward(enc: Encoder, dy: Tensor, x: Tensor, sums: GradientSums): void {
+    const dw = sums.find('weight')
+    const db = this.bias && sums.find('bias')
+    if (dw) matmulWeightBackward(enc, dy, x, { dw, db }, true)
+    else if (db) enc.scope(() => addInto(enc, db, columnSums(enc, dy)))
   }
 }
