@@ -17,6 +17,11 @@ export {
   type AttentionFullOptions,
   type AttentionOptions,
 } from './attention/attention'
+export {
+  attentionWeights,
+  attentionWeightsInto,
+  type AttentionWeightsOptions,
+} from './attention-weights/attention-weights'
 export { concatColumns, sliceColumns } from './concat/concat'
 export { depthwiseConv, type DepthwiseConvOptions } from './depthwise-conv/depthwise-conv'
 export { embedding, type EmbeddingRange } from './embedding/embedding'
