@@ -55,13 +55,16 @@ export class ChatModel {
       const { weights, peakHostBytes } = await loadWeights(gpu, arena, opened, plan.dtype, {
         signal,
         onProgress: (progress) => onProgress({ phase: 'weights', ...progress }),
+        towerDtype: plan.towerDtype,
         only: (name) => !staged.some(({ prefix }) => name.startsWith(`${prefix}.`)),
       })
       vlm = new Vlm(gpu, arena, opened.blueprint, weights, {
         isResident: (tower) => plan.towers[tower]!.resident,
         load: async ({ prefix }, { signal, onProgress }) => {
           const only = (name: string) => name.startsWith(`${prefix}.`)
-          return (await loadWeights(gpu, arena, opened, plan.dtype, { signal, onProgress, only })).weights
+          const { dtype, towerDtype } = plan
+          const options = { signal, onProgress, only, towerDtype }
+          return (await loadWeights(gpu, arena, opened, dtype, options)).weights
         },
       })
       conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)

@@ -4,7 +4,7 @@ import type { StreamProgress } from './checkpoint/progress'
 import type { TensorEntry } from './checkpoint/safetensors'
 import { streamTensors } from './checkpoint/stream-tensors'
 import { matrixShape, WeightStore } from './parameters'
-import { heldAs, sourceDtype, type ModelDtype, type SourceDtype } from './precision'
+import { heldAs, sourceDtype, type ModelDtype, type SourceDtype, type TowerDtype } from './precision'
 
 /** Bytes of a piece on its way from the stream to the GPU; whole rows. */
 const PIECE_BYTES = 4 * 2 ** 20
@@ -35,6 +35,7 @@ export async function loadWeights(
   options: {
     signal?: AbortSignal | undefined
     onProgress?: ((progress: StreamProgress) => void) | undefined
+    towerDtype?: TowerDtype | undefined
     /** Parameters to load; default: all. */
     only?: ((name: string) => boolean) | undefined
   } = {},
@@ -44,7 +45,7 @@ export async function loadWeights(
     const destinations = new Map<TensorEntry, Destination>()
     for (const [name, entry] of model.tensors) {
       if (options.only && !options.only(name)) continue
-      destinations.set(entry, allocate(weights, name, entry, model, dtype))
+      destinations.set(entry, allocate(weights, name, entry, model, dtype, options.towerDtype))
     }
     for (const [name, owner] of Object.entries(model.tied)) {
       if (!options.only || options.only(owner)) weights.tie(name, owner)
@@ -91,6 +92,7 @@ function allocate(
   entry: TensorEntry,
   model: OpenedModel,
   dtype: ModelDtype,
+  towerDtype?: TowerDtype,
 ): Destination {
   const spec = model.specs[name]!
   const from = sourceDtype(entry.dtype, entry.name)
@@ -104,7 +106,7 @@ function allocate(
     }
   }
   const [rows, cols] = matrixShape(spec)
-  const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype))
+  const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype, towerDtype))
   return { dtype: from, rowBytes: cols * elementBytes, weight, vector: undefined }
 }
 

@@ -2,7 +2,14 @@ import { elementCount, kvCacheBytes, weightBytes, type Capabilities } from '../k
 import type { OpenedModel } from './checkpoint-files'
 import { PREFILL_ROWS } from './generate'
 import { matrixShape } from './parameters'
-import { heldAs, resolveDtype, sourceDtype, type ModelDtype, type RequestedDtype } from './precision'
+import {
+  heldAs,
+  resolveDtype,
+  sourceDtype,
+  type ModelDtype,
+  type RequestedDtype,
+  type TowerDtype,
+} from './precision'
 
 /** Tokens a conversation may hold where nobody asks for more; the model's own limit where that is less. */
 const DEFAULT_CONTEXT = 4096
@@ -13,6 +20,7 @@ export interface MemoryPlan {
   readonly contextLength: number
   readonly kvDtype: 'f32' | 'f16'
   readonly parameters: number
+  readonly towerDtype: TowerDtype
   readonly towers: readonly TowerPlan[]
   readonly gpuBytes: {
     /** Towers that stay, and the largest of those that come and go. */
@@ -77,65 +85,42 @@ export function planMemory(
   const kvDtype = dtype === 'f32' ? 'f32' : 'f16'
   const kvRowBytes = language.kvHeads * language.headDim * (kvDtype === 'f32' ? 4 : 2)
   const contextLength = Math.min(
-    options.contextLength ?? DEFAULT_CONTEXT,
+    options.contextLength ?? Math.min(DEFAULT_CONTEXT, blueprint.contextLength ?? Infinity),
     language.maxPositions,
     // A layer's keys are one binding.
     Math.floor(caps.maxBindingBytes / kvRowBytes),
   )
 
-  const parts = { connector: 0, language: 0 }
-  const towers = (blueprint.vision?.towers ?? []).map(({ name, prefix }) => ({
-    name,
-    prefix: `${prefix}.`,
-    parameters: 0,
-    gpuBytes: 0,
-    fileBytes: 0,
-  }))
-  for (const [name, entry] of tensors) {
-    const spec = specs[name]!
-    const held = heldAs(name, spec, sourceDtype(entry.dtype, entry.name), dtype)
-    const [rows, cols] = matrixShape(spec)
-    const bytes = spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
-    const tower = towers.find(({ prefix }) => name.startsWith(prefix))
-    if (tower) {
-      tower.parameters += elementCount(spec.shape)
-      tower.gpuBytes += bytes
-      tower.fileBytes += entry.end - entry.start
-    } else {
-      parts[name.startsWith('language.') ? 'language' : 'connector'] += bytes
-    }
-  }
   const { kvHeads, headDim } = language
   const kvCache =
     language.layers * kvCacheBytes({ capacity: contextLength, kvHeads, headDim, dtype: kvDtype })
   const activations = activationBytes(model)
+  const { parts, towers: f16Towers } = sizesOf(model, dtype, 'f16')
   const rest = parts.connector + parts.language + kvCache + activations
   const isSmall = dtype === 'q8' || dtype === 'q4'
   const towerBudget =
     options.memoryBytes ?? (isSmall ? Math.min(budgetBytes, SMALL_BUDGET_BYTES) : budgetBytes)
-  const kept = keepTowers(
-    towers.map(({ gpuBytes }) => gpuBytes),
-    towerBudget - rest,
-  )
+  const fits = (towers: readonly TowerSize[]) =>
+    rest + keepTowers(towers, towerBudget - rest).peakBytes <= towerBudget
+  const q8Towers = isSmall && !fits(f16Towers) ? sizesOf(model, dtype, 'q8').towers : f16Towers
+  // Where neither fits there is nothing to gain from fewer bits.
+  const towerDtype = q8Towers !== f16Towers && fits(q8Towers) ? 'q8' : 'f16'
+  const towers = towerDtype === 'q8' ? q8Towers : f16Towers
+  const kept = keepTowers(towers, towerBudget - rest)
   const vision = kept.peakBytes
   const total = rest + vision
-  const fits = total <= budgetBytes
+  const isWithin = total <= budgetBytes
   return {
     dtype,
     contextLength,
     kvDtype,
     parameters,
-    towers: towers.map(({ name, parameters, gpuBytes, fileBytes }, i) => ({
-      name,
-      parameters,
-      gpuBytes,
-      fileBytes,
-      resident: kept.resident[i]!,
-    })),
+    towerDtype,
+    towers: towers.map((tower, i) => ({ ...tower, resident: kept.resident[i]! })),
     gpuBytes: { vision, ...parts, kvCache, activations, total },
     budgetBytes,
-    fits,
-    advice: fits ? undefined : advise(dtype, total, budgetBytes),
+    fits: isWithin,
+    advice: isWithin ? undefined : advise(dtype, total, budgetBytes),
   }
 }
 
@@ -169,8 +154,42 @@ function activationBytes({ blueprint, specs }: OpenedModel): number {
   return Math.max(text, ...towers) + kept * vision.connector.keptWidth * 4 * 2
 }
 
+type TowerSize = Omit<TowerPlan, 'resident'>
+
+/** Bytes of the parts as they would be held. */
+function sizesOf(
+  { specs, tensors, blueprint }: OpenedModel,
+  dtype: ModelDtype,
+  towerDtype: TowerDtype,
+): { parts: { connector: number; language: number }; towers: TowerSize[] } {
+  const parts = { connector: 0, language: 0 }
+  const towers = (blueprint.vision?.towers ?? []).map(({ name, prefix }) => ({
+    prefix: `${prefix}.`,
+    size: { name, parameters: 0, gpuBytes: 0, fileBytes: 0 },
+  }))
+  for (const [name, entry] of tensors) {
+    const spec = specs[name]!
+    const held = heldAs(name, spec, sourceDtype(entry.dtype, entry.name), dtype, towerDtype)
+    const [rows, cols] = matrixShape(spec)
+    const bytes = spec.kind === 'vector' ? elementCount(spec.shape) * 4 : weightBytes(rows, cols, held)
+    const tower = towers.find(({ prefix }) => name.startsWith(prefix))?.size
+    if (tower) {
+      tower.parameters += elementCount(spec.shape)
+      tower.gpuBytes += bytes
+      tower.fileBytes += entry.end - entry.start
+    } else {
+      parts[name.startsWith('language.') ? 'language' : 'connector'] += bytes
+    }
+  }
+  return { parts, towers: towers.map(({ size }) => size) }
+}
+
 /** Keeps as many towers as fit, the smallest first; of the others the largest must fit beside them. */
-function keepTowers(bytes: readonly number[], budget: number): { resident: boolean[]; peakBytes: number } {
+function keepTowers(
+  towers: readonly TowerSize[],
+  budget: number,
+): { resident: boolean[]; peakBytes: number } {
+  const bytes = towers.map(({ gpuBytes }) => gpuBytes)
   const resident = bytes.map(() => false)
   const peak = () =>
     bytes.reduce((sum, size, i) => sum + (resident[i] ? size : 0), 0) +

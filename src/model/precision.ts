@@ -5,6 +5,8 @@ import type { ParameterSpec } from './parameters'
 /** How a model is asked to be held. */
 export type ModelDtype = 'f32' | 'f16' | 'q8' | 'q4'
 export type RequestedDtype = ModelDtype | 'auto'
+/** How vision towers are held, but for f32 models, which keep the checkpoint's bits. */
+export type TowerDtype = 'f16' | 'q8'
 
 /** Dtypes of the checkpoint files that can be read. */
 export type SourceDtype = 'f32' | 'f16' | 'bf16'
@@ -26,17 +28,19 @@ export function sourceDtype(name: string, tensor: string): SourceDtype {
  * Where one parameter ends up.
  *
  * f32 keeps the checkpoint's own bits, which compute exactly as PyTorch does after widening them. q8 and q4 quantise the
- * language model alone: towers and connectors are small beside it and their errors reach every token. Embedding and
- * lm_head stay at 8 bits under q4.
+ * language model alone: towers and connectors are small beside it and their errors reach every token. Only where towers of
+ * 16 bits would not fit even one at a time are they held at 8. Embedding and lm_head stay at 8 bits under q4.
  */
 export function heldAs(
   name: string,
   spec: ParameterSpec,
   source: SourceDtype,
   model: ModelDtype,
+  towers: TowerDtype = 'f16',
 ): WeightDtype {
   if (spec.kind === 'vector') return 'f32'
   if (model === 'f32') return source
+  if (name.startsWith('vision.')) return towers
   if (model === 'f16' || !name.startsWith('language.')) return 'f16'
   return spec.kind === 'table' ? 'q8' : model
 }

@@ -75,6 +75,8 @@ export interface Blueprint {
   readonly repositories?: readonly RepositoryWeights[]
   /** Repository whose tokenizer serves where the checkpoint brings none, as an adapter. */
   readonly tokenizerRepository?: string | undefined
+  /** Tokens that the project's code cuts conversations to; nobody need ask for more. */
+  readonly contextLength?: number
   /** Undefined where the tokenizer knows pictures and brings the chat template. */
   readonly promptStyle?: PromptStyle
 }

@@ -53,7 +53,9 @@ export class OriginalCase {
   }
 
   resolve = (repo: string): CheckpointSource => {
-    const folder = this.facts.towers[repo]
+    // By the name in the config, or by that of the repository it stands for.
+    const folder =
+      this.facts.towers[repo] ?? Object.values(this.facts.towers).find((path) => path === `towers/${repo}`)
     if (folder === undefined) throw new Error(`golden ${this.name}: refers to ${repo}`)
     return new DiskSource(join(this.folder, folder))
   }
