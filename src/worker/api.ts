@@ -117,6 +117,8 @@ export interface ModelInfo {
   /** Prompt tokens one picture takes; 0 for a text-only model. */
   imageTokens: number
   acceptsImages: boolean
+  /** Vision towers whose shares `look` can tell; empty where a model has one, or does not weigh them. */
+  towers: string[]
   gpuBytes: number
   peakHostBytes: number
   loadMs: number
@@ -200,6 +202,36 @@ export interface Reply {
   tokensPerSecond: number
 }
 
+/** What to look into after a reply. */
+export type LookRequest =
+  /** Where the model looked when it chose these of the last reply's `tokenIds`, by their index; averaged, as for a word. */
+  | { kind: 'word'; tokens: number[] }
+  /** How much each vision tower gives to each cell of one of the last prompt's pictures, counted from 0. */
+  | { kind: 'towers'; image: number }
+
+/** A grid of cells on a picture. */
+export interface LookImage {
+  /** Number of the picture among those of the last prompt. */
+  image: number
+  rows: number
+  columns: number
+  /** Where the grid lies, in fractions of the picture's width and height; reaches outside 0 to 1 where it covers padding. */
+  region: { left: number; top: number; right: number; bottom: number }
+  /**
+   * Row by row. Of a word: attention to each cell, averaged over tokens, layers and heads. Of towers: shares that sum to
+   * 1 for each cell, [rows * columns, towers].
+   */
+  values: Float32Array
+  /** Of a word: how much of all its attention fell on the picture, 0 to 1. */
+  share?: number
+  /** Of towers: their names. */
+  towers?: string[]
+}
+
+export interface Look {
+  images: LookImage[]
+}
+
 export type EngineEvent = { type: 'device-lost'; reason: string; message: string }
 
 export interface EngineApi {
@@ -213,6 +245,11 @@ export interface EngineApi {
   ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply>
   /** Ends the running reply at once; its `ask` resolves with what was said so far. */
   abort(): Promise<void>
+  /**
+   * Tells where the model looked for its last reply. Changes nothing; costs about a token for each token asked about,
+   * the prompt's last rows for the first one. Rejects with ConfigError once another reply or model has begun.
+   */
+  look(request: LookRequest): Promise<Look>
   unload(): Promise<void>
   /** Tells about events that belong to no call. */
   watch(onEvent: (e: EngineEvent) => void): Promise<void>

@@ -72,6 +72,7 @@ export function connectEngine(onCrash: (error: WorkerCrashError) => void = () =>
     cancelLoad: () => guard(() => remote.cancelLoad()),
     ask: (request, onEvent) => guard(() => remote.ask(request, proxy(onEvent))),
     abort: () => guard(() => remote.abort()),
+    look: (request) => guard(() => remote.look(request)),
     unload: () => guard(() => remote.unload()),
     watch: (onEvent) => guard(() => remote.watch(proxy(onEvent))),
     loseDevice: () => guard(() => remote.loseDevice()),

@@ -41,7 +41,7 @@ export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions
 
 /** What was loaded. */
 export function describeModel(
-  { opened, plan, peakHostBytes }: ChatModel,
+  { opened, plan, vlm, peakHostBytes }: ChatModel,
   gpu: Gpu,
   loadMs: number,
 ): ModelInfo {
@@ -54,6 +54,7 @@ export function describeModel(
     contextLength: plan.contextLength,
     imageTokens: blueprint.vision?.imageTokens ?? 0,
     acceptsImages: blueprint.vision !== undefined,
+    towers: vlm.connector?.shares ? plan.towers.map(({ name }) => name) : [],
     gpuBytes: gpu.allocatedBytes,
     peakHostBytes,
     loadMs,

@@ -7,6 +7,7 @@ import type { CheckpointSource } from '../model/checkpoint/source'
 import { AbortError, ConfigError } from '../model/errors'
 import { generate } from '../model/generate'
 import { createCodecs, type CodecLoader } from '../model/image/codecs'
+import type { Turn } from '../model/look'
 import { planMemory } from '../model/plan'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
@@ -20,6 +21,8 @@ import type {
   EngineEvent,
   LoadOptions,
   LoadProgress,
+  Look,
+  LookRequest,
   ModelInfo,
   ModelPlan,
   ModelSource,
@@ -28,6 +31,7 @@ import type {
 import { debugForward, type DebugTensors } from './debug-forward'
 import { describeModel, describePlan, emptyReply } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
+import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
 
 export type { ResolveRepository } from '../model/repositories'
@@ -64,6 +68,8 @@ export class Engine implements EngineApi {
   private model: ChatModel | undefined
   private loading: AbortController | undefined
   private answering: AbortController | undefined
+  /** The last reply, as long as the model holds its keys and values. */
+  private lastTurn: Turn | undefined
   private turn: Promise<unknown> = Promise.resolve()
   private readonly watchers: ((event: EngineEvent) => void)[] = []
   private readonly codecs
@@ -168,6 +174,10 @@ export class Engine implements EngineApi {
     this.answering?.abort()
   }
 
+  look(request: LookRequest): Promise<Look> {
+    return this.exclusively(() => look(this.requireModel('look'), this.lastTurn, request))
+  }
+
   async unload(): Promise<void> {
     this.loading?.abort()
     this.answering?.abort()
@@ -191,7 +201,10 @@ export class Engine implements EngineApi {
 
   /** Every tensor a golden case records, for one prompt. */
   debugForward(question: Question): Promise<DebugTensors> {
-    return this.exclusively(() => debugForward(this.requireModel(), question))
+    return this.exclusively(() => {
+      this.lastTurn = undefined
+      return debugForward(this.requireModel('debug'), question)
+    })
   }
 
   private async answer(
@@ -199,7 +212,8 @@ export class Engine implements EngineApi {
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
   ): Promise<Reply> {
-    const model = this.requireModel()
+    const model = this.requireModel('ask')
+    this.lastTurn = undefined
     const { vlm, conversation, tokenizer } = model
     const sampling = checkSampling(request.sampling)
     const started = performance.now()
@@ -229,6 +243,7 @@ export class Engine implements EngineApi {
         }),
       onToken: (fresh, tokenId, index) => onEvent({ type: 'token', text: fresh, tokenId, index }),
     })
+    this.lastTurn = { prompt, tokenIds, reusedTokens }
     const rest = text.finish()
     if (rest) onEvent({ type: 'token', text: rest, tokenId: tokenIds.at(-1) ?? 0, index: tokenIds.length })
     const ended = performance.now()
@@ -269,8 +284,8 @@ export class Engine implements EngineApi {
     }
   }
 
-  private requireModel(): ChatModel {
-    if (!this.model) throw new ConfigError('ask: no model is loaded. Load one first.')
+  private requireModel(call: string): ChatModel {
+    if (!this.model) throw new ConfigError(`${call}: no model is loaded. Load one first.`)
     return this.model
   }
 
@@ -295,6 +310,7 @@ export class Engine implements EngineApi {
     void gpu.lost.then((error) => {
       this.device = undefined
       this.model = undefined
+      this.lastTurn = undefined
       for (const tell of this.watchers) tell({ type: 'device-lost', reason: 'lost', message: error.message })
     })
     return { gpu, report: await reportDevice(gpu, this.host.selfTest ?? selfTest) }
@@ -311,5 +327,6 @@ export class Engine implements EngineApi {
   private dropModel(): void {
     this.model?.destroy()
     this.model = undefined
+    this.lastTurn = undefined
   }
 }
