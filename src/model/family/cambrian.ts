@@ -1,5 +1,4 @@
 import { WEIGHT_FILES } from '../checkpoint/checkpoint'
-import { isRepoName } from '../checkpoint/hub-source'
 import { ConfigReader, type Json, type JsonObject } from '../config-reader'
 import { rowConnector } from '../connector'
 import type { ConfiguredConnector } from '../connector/definition'
@@ -7,6 +6,7 @@ import { languageModels } from '../language'
 import { lookUp } from '../registry'
 import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
+import { baseOf } from './base-model'
 import { cambrianTower } from './cambrian-towers'
 import {
   renameBy,
@@ -140,6 +140,7 @@ async function configureConnector(
   const { towers, lengths, imageTokens, textWidth, layers } = model
   const visionWidths = towers.map(({ tower }) => tower.config.hiddenSize)
   if (type !== 'sva') {
+    const slot = await rowConnector(type)
     const { gridConnector } = await import('../connector/grid')
     const odd = lengths.find((tokens) => tokens !== imageTokens)
     if (odd !== undefined) {
@@ -149,7 +150,7 @@ async function configureConnector(
         [...lengths],
       )
     }
-    return gridConnector(await rowConnector(type), { textWidth, visionWidths, imageTokens })
+    return gridConnector(slot, { textWidth, visionWidths, imageTokens })
   }
   const { sva } = await import('../connector/sva')
   const queryGroups = json.size('num_query_group')
@@ -197,13 +198,6 @@ const sizes = (json: ConfigReader, name: string) =>
 function square(json: ConfigReader, name: string, tokens: number): number {
   if (Number.isInteger(Math.sqrt(tokens))) return tokens
   return json.fail(name, 'a square number of tokens', tokens)
-}
-
-/** The model an adapter belongs to: the one asked for, or the one its config was made from where that is on the hub. */
-function baseOf(config: JsonObject, { repositories }: FamilyContext): string | undefined {
-  if (repositories.base) return BASE
-  const origin = config['_name_or_path']
-  return typeof origin === 'string' && isRepoName(origin) ? origin : undefined
 }
 
 /**

@@ -1,5 +1,4 @@
 import { WEIGHT_FILES } from '../checkpoint/checkpoint'
-import { isRepoName } from '../checkpoint/hub-source'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import { connectors } from '../connector'
 import { perRow } from '../connector/rows'
@@ -8,6 +7,7 @@ import { lookUp } from '../registry'
 import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
 import { configureHfTower } from '../vision/hf-tower'
+import { baseOf } from './base-model'
 import { renameBy, type FamilyContext, type FamilySlot } from './definition'
 
 /** What LLaVA's code takes where its config has no such field. Source: LLaVA llava_arch.py, multimodal_projector/builder.py. */
@@ -115,13 +115,6 @@ export const llavaOriginal: FamilySlot = {
       },
     }
   },
-}
-
-/** The model an adapter belongs to: the one asked for, or the one its config was made from where that is on the hub. */
-function baseOf(config: JsonObject, { repositories }: FamilyContext): string | undefined {
-  if (repositories.base) return BASE
-  const origin = config['_name_or_path']
-  return typeof origin === 'string' && isRepoName(origin) ? origin : undefined
 }
 
 /**
