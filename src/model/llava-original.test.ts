@@ -163,7 +163,7 @@ describe('a checkpoint in LLaVA’s own layout', () => {
       for (const [name, data] of Object.entries(tower)) files[`vit/clip/${name}`] = data
       files['model.safetensors'] = await wholeFile()
     })
-    expect((await opening).files['preprocessor_config.json']).toMatchObject({ crop_size: 84 })
+    expect((await opening).processors).toMatchObject([{ centerCrop: { height: 84 } }])
     expect(asked).toEqual([])
   })
 
