@@ -18,9 +18,10 @@ import { connectors } from './index'
 
 const family: FamilySlot = llava
 const registry = connectors as Record<string, () => Promise<ConnectorSlot>>
-const golden = new URL('../../../e2e/golden/llava-clip-llama/checkpoint/config.json', import.meta.url)
+const golden = (file: string) =>
+  readFileSync(new URL(`../../../e2e/golden/llava-clip-llama/checkpoint/${file}`, import.meta.url), 'utf8')
 const config = {
-  ...(JSON.parse(readFileSync(golden, 'utf8')) as JsonObject),
+  ...(JSON.parse(golden('config.json')) as JsonObject),
   mm_projector_type: 'mlp3x_gelu',
 }
 
@@ -54,6 +55,7 @@ function sourceOf(tensors: Awaited<ReturnType<typeof randomCheckpoint>>) {
   }))
   return memorySource({
     'config.json': JSON.stringify(config),
+    'preprocessor_config.json': golden('preprocessor_config.json'),
     'model.safetensors': Buffer.concat(writeSafetensors(entries)),
   })
 }

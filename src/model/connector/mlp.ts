@@ -1,6 +1,5 @@
-import type { ParameterSpecs } from '../parameters'
 import { LinearStack } from '../layers/linear-stack'
-import { linearSpecs, under } from '../parameters'
+import { linearSpecs, under, type ParameterSpecs } from '../parameters'
 import type { ConnectorSlot } from './definition'
 
 /**

@@ -56,17 +56,30 @@ export class QueryGroup {
   ): { answers: Tensor; saved: QueryGroupSaved } {
     return enc.scope(() => {
       const cells = this.asked(kept)
-      const count = cells ? kept.cells.shape[0]! : this.config.side ** 2
-      let q = gatherRows(enc, query, enc.constant(new Uint32Array(count)))
+      let q = this.ask(enc, query, cells)
       const saved: Tensor[] = []
       for (const layer of this.layers) {
         saved.push(q)
         q = layer.forward(enc, q, scene, cells)
       }
-      if (!cells) {
-        q = gatherRows(enc, resampleRows(enc, q, { ...this.sizes(), mode: 'bilinear' }), kept.cells)
-      }
-      return { answers: q, saved }
+      return { answers: cells ? q : this.keptOf(enc, q, kept), saved }
+    })
+  }
+
+  /**
+   * How much each tower gives to the cells that are asked for, in every layer.
+   *
+   * Shapes: query [1, V] -> [N, towers] a layer.
+   */
+  shares(enc: Encoder, query: Tensor, scene: SvaScene, kept: SvaCells): Tensor[] {
+    return enc.scope(() => {
+      const cells = this.asked(kept)
+      let q = this.ask(enc, query, cells)
+      return this.layers.map((layer) => {
+        const { y, shares } = layer.forwardWithShares(enc, q, scene, cells)
+        q = y
+        return cells ? shares : this.keptOf(enc, shares, kept)
+      })
     })
   }
 
@@ -94,6 +107,19 @@ export class QueryGroup {
       }
       return columnSums(enc, dq)
     })
+  }
+
+  /** The query at every cell that asks. Shapes: [1, C] -> [N, C]. */
+  private ask(enc: Encoder, query: Tensor, cells: SvaCells | undefined): Tensor {
+    const count = cells ? cells.cells.shape[0]! : this.config.side ** 2
+    return gatherRows(enc, query, enc.constant(new Uint32Array(count)))
+  }
+
+  /** The whole grid resized to the prompt's, and its cells that are asked for. Shapes: [side * side, C] -> [N, C]. */
+  private keptOf(enc: Encoder, grid: Tensor, kept: SvaCells): Tensor {
+    return enc.scope(() =>
+      gatherRows(enc, resampleRows(enc, grid, { ...this.sizes(), mode: 'bilinear' }), kept.cells),
+    )
   }
 
   private asked(kept: SvaCells): SvaCells | undefined {

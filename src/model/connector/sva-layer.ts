@@ -9,6 +9,7 @@ import {
   svaAttention,
   svaAttentionBackward,
   svaAttentionWithLse,
+  svaShares,
   type Encoder,
   type SvaOptions,
   type SvaTower,
@@ -129,8 +130,6 @@ interface Tower {
 
 /** A query's state as it goes to the towers. */
 interface Asked {
-  /** proj_context of the context [1, V]. */
-  readonly context: Tensor
   /** [N, Q + V]. */
   readonly joined: Tensor
   /** [N, V]. */
@@ -173,14 +172,29 @@ export class SvaLayer {
   /** Shapes: q [N, Q] -> [N, Q], N being side * side without `cells`. */
   forward(enc: Encoder, q: Tensor, scene: SvaScene, cells?: SvaCells): Tensor {
     return enc.scope(() => {
-      const normed = enc.scope(() => {
-        const asked = this.ask(enc, q, scene.context)
-        const attended = enc.scope(() =>
-          svaAttention(enc, asked.q, this.keysAndValues(enc, scene, cells), this.options(cells)),
-        )
-        return this.norm.forward(enc, this.o.forward(enc, attended, { residual: asked.x }))
+      const { x, q: asked } = this.ask(enc, q, scene.context)
+      const attended = enc.scope(() =>
+        svaAttention(enc, asked, this.keysAndValues(enc, scene, cells), this.options(cells)),
+      )
+      return this.leave(enc, attended, x, q)
+    })
+  }
+
+  /** As `forward`, with how much of each cell's attention falls on each tower [N, towers]. */
+  forwardWithShares(
+    enc: Encoder,
+    q: Tensor,
+    scene: SvaScene,
+    cells?: SvaCells,
+  ): { y: Tensor; shares: Tensor } {
+    return enc.scope(() => {
+      const { x, q: asked } = this.ask(enc, q, scene.context)
+      const { attended, shares } = enc.scope(() => {
+        const towers = this.keysAndValues(enc, scene, cells)
+        const { y, lse } = svaAttentionWithLse(enc, asked, towers, this.options(cells))
+        return { attended: y, shares: svaShares(enc, asked, lse, towers, this.options(cells)) }
       })
-      return this.projOut.forward(enc, normed, { residual: q })
+      return { y: this.leave(enc, attended, x, q), shares }
     })
   }
 
@@ -241,10 +255,17 @@ export class SvaLayer {
   }
 
   private ask(enc: Encoder, q: Tensor, context: Tensor): Asked {
-    const projected = this.projContext.forward(enc, context)
-    const joined = concatColumns(enc, [q, projected])
+    const joined = concatColumns(enc, [q, this.projContext.forward(enc, context)])
     const x = this.projIn.forward(enc, joined)
-    return { context: projected, joined, x, q: this.q.forward(enc, x) }
+    return { joined, x, q: this.q.forward(enc, x) }
+  }
+
+  /** What follows the attention. Shapes: attended, x [N, V], q [N, Q] -> [N, Q]. */
+  private leave(enc: Encoder, attended: Tensor, x: Tensor, q: Tensor): Tensor {
+    return enc.scope(() => {
+      const normed = enc.scope(() => this.norm.forward(enc, this.o.forward(enc, attended, { residual: x })))
+      return this.projOut.forward(enc, normed, { residual: q })
+    })
   }
 
   private contextBackward(

@@ -3,6 +3,8 @@ import {
   areaCells,
   concatColumns,
   letterbox,
+  meanRows,
+  reshape,
   sliceColumns,
   unpaddedGrid,
   type Encoder,
@@ -13,8 +15,15 @@ import type { GradientSums } from '../gradients'
 import { LinearStack } from '../layers/linear-stack'
 import { linearSpecs, under, vector, type ParameterSpecs, type Weights } from '../parameters'
 import { AuxProjector, auxProjectorSpecs } from './aux-projector'
-import type { ConfiguredConnector, PictureSize, SampledPicture, TowerFeatures } from './definition'
-import { addNewlines, addNewlinesBackward } from './picture-rows'
+import type {
+  ConfiguredConnector,
+  PictureSize,
+  RowLayout,
+  SampledPicture,
+  TowerFeatures,
+  TowerShares,
+} from './definition'
+import { addNewlines, addNewlinesBackward, gridLayout } from './picture-rows'
 import { QueryGroup, queryGroupSpecs, type QueryGroupSaved } from './query-group'
 import { svaSides, type SvaConfig, type SvaSides } from './sva-config'
 import { SvaLayer, svaLayerSpecs, type SvaCells, type SvaLayerConfig, type SvaScene } from './sva-layer'
@@ -99,18 +108,9 @@ class SvaConnector implements TrainableConnector<SvaJoinSaved> {
   ): { rows: Tensor; saved: SvaJoinSaved } {
     return enc.scope(() => {
       const scene = this.sceneOf(enc, { maps, size })
-      const area = unpaddedGrid(size.width, size.height, this.sides.grid)
-      const kept = {
-        cells: enc.constant(areaCells(area, this.sides.grid)),
-        from: area.top,
-        to: area.top + area.rows,
-      }
-      const { hidden } = this.config
-      const asked = this.groups.map((group, g) => {
-        const query = enc.temp([1, hidden], 'f32', 'vision_query')
-        enc.copy(this.queries, query, { fromOffset: g * hidden * 4, bytes: hidden * 4 })
-        return group.forward(enc, query, scene, kept)
-      })
+      const { area } = this.layout(size)
+      const kept = this.keptCells(enc, area)
+      const asked = this.groups.map((group, g) => group.forward(enc, this.query(enc, g), scene, kept))
       const answers = concatColumns(
         enc,
         asked.map(({ answers }) => answers),
@@ -157,6 +157,38 @@ class SvaConnector implements TrainableConnector<SvaJoinSaved> {
       if (queryGradient) addInto(enc, queryGradient, dQueries)
       if (sceneSums) contextBackward(enc, sceneSums)
     })
+  }
+
+  layout({ width, height }: PictureSize): RowLayout {
+    return gridLayout(unpaddedGrid(width, height, this.sides.grid), this.sides.grid)
+  }
+
+  /** The mean over the connector's layers and query groups; samplers inside the language model are not in it. */
+  shares(enc: Encoder, maps: readonly Tensor[], size: PictureSize): TowerShares {
+    const { area, side } = this.layout(size)
+    const shares = enc.scope(() => {
+      const scene = this.sceneOf(enc, { maps, size })
+      const kept = this.keptCells(enc, area)
+      const layers = this.groups.flatMap((group, g) => group.shares(enc, this.query(enc, g), scene, kept))
+      const count = area.rows * area.columns * maps.length
+      const stacked = enc.temp([layers.length, count], 'f32', 'sva shares')
+      layers.forEach((layer, i) => enc.copy(layer, stacked, { toOffset: i * count * 4 }))
+      return reshape(meanRows(enc, stacked, { batch: 1 }), [area.rows * area.columns, maps.length])
+    })
+    return { shares, side, area }
+  }
+
+  private keptCells(enc: Encoder, area: GridArea): SvaCells {
+    const cells = enc.constant(areaCells(area, this.sides.grid))
+    return { cells, from: area.top, to: area.top + area.rows }
+  }
+
+  /** A group's learnt query [1, V]. */
+  private query(enc: Encoder, g: number): Tensor {
+    const { hidden } = this.config
+    const query = enc.temp([1, hidden], 'f32', 'vision_query')
+    enc.copy(this.queries, query, { fromOffset: g * hidden * 4, bytes: hidden * 4 })
+    return query
   }
 
   private readonly sceneOf = (enc: Encoder, { maps, size: { width, height } }: SampledPicture): SvaScene => ({
