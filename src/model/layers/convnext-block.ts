@@ -1,13 +1,4 @@
-import {
-  depthwiseConv,
-  lastDim,
-  rowsOf,
-  scaleAdd,
-  type Activation,
-  type Capabilities,
-  type Encoder,
-  type Tensor,
-} from '../../kernels'
+import { depthwiseConv, rowsOf, scaleAdd, type Activation, type Encoder, type Tensor } from '../../kernels'
 import {
   layerNormSpecs,
   matrix,
@@ -19,6 +10,7 @@ import {
 } from '../parameters'
 import { LayerNorm } from './layer-norm'
 import { Linear } from './linear'
+import { rowsAt, rowTiles } from './row-tiles'
 
 /** Side of the depthwise kernel. */
 const KERNEL = 7
@@ -26,6 +18,13 @@ const KERNEL = 7
 const EXPANSION = 4
 /** Bytes of the MLP's hidden rows that exist at once: a 256 x 256 map of 384 channels would make 403 MB of them. */
 const HIDDEN_BYTES = 64 * 2 ** 20
+
+/** Maps that lie one after another, row-major. */
+export interface MapSize {
+  readonly batch: number
+  readonly height: number
+  readonly width: number
+}
 
 /** Where a layout of checkpoints keeps a block's parameters, below the block. */
 export interface ConvNextBlockNames {
@@ -84,10 +83,15 @@ export class ConvNextBlock {
   }
 
   /** Shapes: x [B*H*W, C], row-major maps -> [B*H*W, C]: x itself, changed, or a tensor in its place. */
-  forward(enc: Encoder, x: Tensor, size: { batch: number; height: number; width: number }): Tensor {
+  forward(enc: Encoder, x: Tensor, size: MapSize): Tensor {
     return enc.scope(() => {
       const mixed = depthwiseConv(enc, x, this.taps, this.bias, { ...size, kernel: KERNEL })
-      const tiles = this.tiles(enc.gpu.caps, rowsOf(x))
+      const { width } = this.config
+      const tiles = rowTiles(enc.gpu.caps, rowsOf(x), {
+        rowBytes: 4 * width,
+        heldBytes: 4 * EXPANSION * width,
+        limitBytes: this.hiddenBytes,
+      })
       if (tiles.length === 1) {
         const y = this.mlp(enc, mixed, x)
         enc.release(x)
@@ -109,21 +113,4 @@ export class ConvNextBlock {
       return scaleAdd(enc, this.down.forward(enc, hidden), residual, this.scale)
     })
   }
-
-  /** Rows that go through the MLP together. Each tile starts where a binding may. */
-  private tiles(caps: Capabilities, rows: number): { start: number; count: number }[] {
-    const step = caps.offsetAlignment / 4
-    const most = Math.min(this.hiddenBytes, caps.maxBindingBytes) / (EXPANSION * this.config.width * 4)
-    const size = Math.max(1, Math.floor(most / step)) * step
-    return Array.from({ length: Math.ceil(rows / size) }, (_, i) => ({
-      start: i * size,
-      count: Math.min(size, rows - i * size),
-    }))
-  }
-}
-
-/** Some rows of a matrix in place. */
-function rowsAt(x: Tensor, start: number, count: number): Tensor {
-  const C = lastDim(x)
-  return { ...x, shape: [count, C], offset: x.offset + start * C * 4 }
 }

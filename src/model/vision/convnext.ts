@@ -1,4 +1,4 @@
-import { patchify, spaceToDepth, type Activation, type Encoder, type Tensor } from '../../kernels'
+import { patchify, type Activation, type Encoder, type Tensor } from '../../kernels'
 import { ACTIVATIONS } from '../activations'
 import type { ConfigReader } from '../config-reader'
 import {
@@ -6,7 +6,14 @@ import {
   convNextBlockSpecs,
   type ConvNextBlockConfig,
   type ConvNextBlockNames,
+  type MapSize,
 } from '../layers/convnext-block'
+import {
+  ConvNextShrink,
+  convNextShrinkSpecs,
+  shrunk,
+  type ConvNextShrinkNames,
+} from '../layers/convnext-shrink'
 import { LayerNorm } from '../layers/layer-norm'
 import { Linear } from '../layers/linear'
 import { layerNormSpecs, matrix, under, vector, type ParameterSpecs, type Weights } from '../parameters'
@@ -24,9 +31,8 @@ interface ConvNextNames {
   readonly stem: string
   readonly stemNorm: string
   readonly stages: string
-  /** Below a stage: what halves the map before it. The first stage has neither. */
-  readonly shrinkNorm: string
-  readonly shrink: string
+  /** Below a stage: what halves the map before it. The first stage has none. */
+  readonly shrink: ConvNextShrinkNames
   /** Below a stage, above the blocks' numbers. */
   readonly blocks: string
   readonly block: ConvNextBlockNames
@@ -47,8 +53,7 @@ const HF_NAMES: ConvNextNames = {
   stem: 'embeddings.patch_embeddings',
   stemNorm: 'embeddings.layernorm',
   stages: 'encoder.stages',
-  shrinkNorm: 'downsampling_layer.0',
-  shrink: 'downsampling_layer.1',
+  shrink: { norm: 'downsampling_layer.0', conv: 'downsampling_layer.1' },
   blocks: 'layers',
   block: {
     depthwise: 'dwconv',
@@ -63,8 +68,7 @@ const TIMM_NAMES: ConvNextNames = {
   stem: 'stem.0',
   stemNorm: 'stem.1',
   stages: 'stages',
-  shrinkNorm: 'downsample.0',
-  shrink: 'downsample.1',
+  shrink: { norm: 'downsample.0', conv: 'downsample.1' },
   blocks: 'blocks',
   block: { depthwise: 'conv_dw', norm: 'norm', up: 'mlp.fc1', down: 'mlp.fc2', scale: 'gamma' },
 }
@@ -79,46 +83,26 @@ const blockConfig = (config: ConvNextConfig, stage: number): ConvNextBlockConfig
 
 /** Blocks at one size, behind what halves the map. */
 class ConvNextStage {
-  private readonly shrink: { norm: LayerNorm; conv: Linear } | undefined
+  private readonly shrink: ConvNextShrink | undefined
   private readonly blocks: ConvNextBlock[]
 
   constructor(config: ConvNextConfig, weights: Weights, index: number) {
     const { names, layerNormEps, depths } = config
-    this.shrink =
-      index === 0
-        ? undefined
-        : {
-            norm: LayerNorm.at(weights.at(names.shrinkNorm), layerNormEps),
-            conv: Linear.at(weights.at(names.shrink)),
-          }
+    this.shrink = index === 0 ? undefined : new ConvNextShrink(names.shrink, layerNormEps, weights)
     this.blocks = Array.from(
       { length: depths[index]! },
       (_, i) => new ConvNextBlock(blockConfig(config, index), weights.at(`${names.blocks}.${i}`)),
     )
   }
 
-  /** The map at this stage's size. The first stage uses x up, the others leave it. */
-  forward(enc: Encoder, x: Tensor, size: { batch: number; height: number; width: number }): Tensor {
-    const { shrink } = this
-    let y = shrink
-      ? enc.scope(() => {
-          const normed = shrink.norm.forward(enc, x)
-          const cells = spaceToDepth(enc, normed, { ...size, block: 2 })
-          enc.release(normed)
-          return shrink.conv.forward(enc, cells)
-        })
-      : x
-    const own = shrink ? halved(size) : size
-    for (const block of this.blocks) y = block.forward(enc, y, own)
-    return y
+  /** The map at this stage's size, and that size. The first stage uses x up, the others leave it. */
+  forward(enc: Encoder, x: Tensor, size: MapSize): { map: Tensor; size: MapSize } {
+    const own = this.shrink ? shrunk(size) : size
+    let map = this.shrink?.forward(enc, x, size) ?? x
+    for (const block of this.blocks) map = block.forward(enc, map, own)
+    return { map, size: own }
   }
 }
-
-const halved = ({ batch, height, width }: { batch: number; height: number; width: number }) => ({
-  batch,
-  height: Math.floor(height / 2),
-  width: Math.floor(width / 2),
-})
 
 /** A convolutional pyramid: one map a stage. What a classifier has behind the last stage is not part of it. */
 class ConvNextTower implements VisionTower {
@@ -143,19 +127,18 @@ class ConvNextTower implements VisionTower {
   features(enc: Encoder, pixels: Tensor): Tensor[] {
     const { patchSize } = this.config
     const [batch, , pixelHeight, pixelWidth] = pixels.shape as [number, number, number, number]
-    let size = {
+    let size: MapSize = {
       batch,
       height: Math.floor(pixelHeight / patchSize),
       width: Math.floor(pixelWidth / patchSize),
     }
-    let x = enc.scope(() =>
+    let map = enc.scope(() =>
       this.stemNorm.forward(enc, this.stem.forward(enc, patchify(enc, pixels, patchSize))),
     )
     const maps: Tensor[] = []
-    for (const [i, stage] of this.stages.entries()) {
-      x = stage.forward(enc, x, size)
-      if (i > 0) size = halved(size)
-      maps.push(x)
+    for (const stage of this.stages) {
+      ;({ map, size } = stage.forward(enc, map, size))
+      maps.push(map)
     }
     return maps
   }
@@ -163,18 +146,11 @@ class ConvNextTower implements VisionTower {
 
 function convNextSpecs(config: ConvNextConfig, { depth }: TowerOutput): ParameterSpecs {
   const { names, dims, depths, patchSize: P } = config
-  const conv = (out: number, inFeatures: number, side: number): ParameterSpecs => ({
-    weight: matrix(out, inFeatures, side, side),
-    bias: vector(out),
-  })
   const stages = Array.from({ length: depth }, (_, stage) => {
     const C = dims[stage]!
     const before = dims[stage - 1]
     return under(`${names.stages}.${stage}`, {
-      ...(before !== undefined && {
-        ...under(names.shrinkNorm, layerNormSpecs(before)),
-        ...under(names.shrink, conv(C, before, 2)),
-      }),
+      ...(before !== undefined && convNextShrinkSpecs(before, C, names.shrink)),
       ...Object.assign(
         {},
         ...Array.from({ length: depths[stage]! }, (_, i) =>
@@ -184,7 +160,7 @@ function convNextSpecs(config: ConvNextConfig, { depth }: TowerOutput): Paramete
     })
   })
   return {
-    ...under(names.stem, conv(dims[0]!, 3, P)),
+    ...under(names.stem, { weight: matrix(dims[0]!, 3, P, P), bias: vector(dims[0]!) }),
     ...under(names.stemNorm, layerNormSpecs(dims[0]!)),
     ...(Object.assign({}, ...stages) as ParameterSpecs),
   }
