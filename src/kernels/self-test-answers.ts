@@ -76,6 +76,32 @@ export function attended(
   return y
 }
 
+/** The attention of each cell of a grid to its own block of every map, without the rows of it that are not valid. */
+export function attendedBlocks(
+  q: Numbers,
+  maps: readonly { k: Numbers; v: Numbers; side: number; validRows?: readonly [from: number, to: number] }[],
+  { heads, side }: { heads: number; side: number },
+): Float64Array {
+  const row = q.length / side ** 2
+  const y = new Float64Array(q.length)
+  for (let cell = 0; cell < side ** 2; cell++) {
+    const keys: number[] = []
+    const values: number[] = []
+    for (const { k, v, side: S, validRows: [from, to] = [0, S] } of maps) {
+      for (let i = 0; i < S * S; i++) {
+        const [down, right] = [Math.floor(i / S), i % S]
+        const own = Math.floor((down * side) / S) * side + Math.floor((right * side) / S) === cell
+        if (!own || down < from || down >= to) continue
+        keys.push(...Array.from({ length: row }, (_, d) => k[i * row + d]!))
+        values.push(...Array.from({ length: row }, (_, d) => v[i * row + d]!))
+      }
+    }
+    const query = Array.from({ length: row }, (_, d) => q[cell * row + d]!)
+    y.set(attended(query, keys, values, { heads, kvHeads: heads, headDim: row / heads }), cell * row)
+  }
+  return y
+}
+
 /** Rows of C, each divided by its root mean square (centred first where there is a bias), times weight, plus bias. */
 export function normalised(x: Numbers, weight: Numbers, eps: number, bias?: Numbers): Float64Array {
   const C = weight.length

@@ -14,6 +14,7 @@ describe('self-test', () => {
       ...['f32', 'f16', 'q8', 'q4'].flatMap((dtype) => [`matmul tiled ${dtype}`, `matmul vector ${dtype}`]),
       ...['f32', 'f16'].flatMap((dtype) => [`attention prompt ${dtype}`, `attention decode ${dtype}`]),
       'attention full',
+      'sva',
       'rms norm',
       'layer norm',
       'rope',
@@ -48,7 +49,7 @@ describe('self-test', () => {
     expect(few.passed).toBe(true)
   })
 
-  test.each(['matmul vector q4', 'attention decode f32', 'rope', 'argmax'])(
+  test.each(['matmul vector q4', 'attention decode f32', 'sva', 'rope', 'argmax'])(
     'reports a wrong %s and nothing else',
     async (wrong) => {
       const gpu = await testGpu()

@@ -15,6 +15,7 @@ import { rope } from './rope/rope'
 import { sampleToken } from './sample/sample'
 import {
   attended,
+  attendedBlocks,
   gelu,
   geluTanh,
   inputs,
@@ -26,6 +27,7 @@ import {
   turned,
 } from './self-test-answers'
 import { softmax } from './softmax/softmax'
+import { svaAttention } from './sva/sva'
 import { swiglu } from './swiglu/swiglu'
 import type { Tensor } from './tensor'
 import { createWeight, destroyWeight, type Weight, type WeightDtype } from './weight'
@@ -80,6 +82,7 @@ export async function selfTest(gpu: Gpu, options: SelfTestOptions = {}): Promise
     const checks = [
       ...matmulChecks(bench),
       ...attentionChecks(bench),
+      ...svaChecks(bench),
       ...rowChecks(bench),
       ...tokenChecks(bench),
     ].filter(({ extra }) => thorough || !extra)
@@ -249,6 +252,30 @@ function* attentionChecks(bench: Bench): Generator<Check> {
     want: attended(q, k, v, { heads: 2, kvHeads: 2, headDim: D }),
     tolerance: F32,
     run: (enc) => attentionFull(enc, qTensor, kTensor, vTensor, { heads: 2, batch: 1 }),
+  }
+}
+
+/** Four cells, each over one key of a coarse map and the valid two of its four in a fine one. */
+function* svaChecks(bench: Bench): Generator<Check> {
+  const row = 3 * 20
+  const map = (cells: number) => {
+    const data = bench.random.values(cells * row)
+    return { data, tensor: bench.upload(data, cells, row) }
+  }
+  const [q, k, v, fineK, fineV] = [map(4), map(4), map(4), map(16), map(16)] as const
+  const options = { heads: 3, side: 2 }
+  const valid = { axis: 'rows', from: 1, to: 3 } as const
+  const coarse = { k: k.data, v: v.data, side: 2 }
+  const fine = { k: fineK.data, v: fineV.data, side: 4, validRows: [1, 3] as const }
+  const towers = [
+    { k: k.tensor, v: v.tensor, side: 2 },
+    { k: fineK.tensor, v: fineV.tensor, side: 4, valid },
+  ]
+  yield {
+    name: 'sva',
+    want: attendedBlocks(q.data, [coarse, fine], options),
+    tolerance: F32,
+    run: (enc) => svaAttention(enc, q.tensor, towers, options),
   }
 }
 
