@@ -16,8 +16,12 @@ import { rowsAt, rowTiles } from './row-tiles'
 const KERNEL = 7
 /** The MLP is this much wider than the map. */
 const EXPANSION = 4
-/** Bytes of the MLP's hidden rows that exist at once: a 256 x 256 map of 384 channels would make 403 MB of them. */
-const HIDDEN_BYTES = 64 * 2 ** 20
+/**
+ * Bytes of the MLP's hidden rows that exist at once: a 256 x 256 map of 384 channels would make 403 MB of them. With 32 MiB,
+ * and 16 for the norms between stages, a ConvNeXt-XXL at 1024 pixels takes 496 MiB of temporaries, 180 of them its maps;
+ * with twice as much 673 MiB.
+ */
+const HIDDEN_BYTES = 32 * 2 ** 20
 
 /** Maps that lie one after another, row-major. */
 export interface MapSize {

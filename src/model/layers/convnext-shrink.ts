@@ -8,7 +8,7 @@ import { rowsAt, rowTiles } from './row-tiles'
 /** Side of the convolution, and what the map's sides are divided by. */
 const BLOCK = 2
 /** Bytes of normed rows that exist at once. */
-const NORMED_BYTES = 32 * 2 ** 20
+const NORMED_BYTES = 16 * 2 ** 20
 
 /** Where a layout of checkpoints keeps its parameters, below the stage. */
 export interface ConvNextShrinkNames {
