@@ -13,6 +13,7 @@ import { f32ToF16 } from '../checkpoint/half'
 import { ConfigError } from '../errors'
 import {
   isOnDevice,
+  type DeviceArray,
   type HostArray,
   type OnnxDtype,
   type OnnxEncoder,
@@ -66,7 +67,7 @@ class OnnxTower implements VisionTower {
     for (let picture = 0; picture < batch; picture++) {
       const offset = pixels.offset + picture * perPicture * 4
       const one = { ...pixels, shape: [1, 3, imageSize, imageSize], offset }
-      const outputs = await this.encoder.run({ [this.from.name]: await this.feed(enc, one) }, this.names)
+      const outputs = await this.run(await this.feed(enc, one))
       enc.scope(() => {
         for (const [i, map] of maps.entries()) {
           const made = this.rowsOf(enc, outputs[i]!, map, rows[i]!)
@@ -78,6 +79,20 @@ class OnnxTower implements VisionTower {
       for (const output of outputs) output.release()
     }
     return all
+  }
+
+  /** Throws: DeviceLostError where that is why the engine failed, or never answers. */
+  private async run(pixels: HostArray | DeviceArray): Promise<OnnxOutput[]> {
+    const { gpu, encoder, from, names } = this
+    const lost = gpu.lost.then((error) => {
+      throw error
+    })
+    try {
+      return await Promise.race([encoder.run({ [from.name]: pixels }, names), lost])
+    } catch (error) {
+      gpu.throwIfLost()
+      throw error
+    }
   }
 
   private async feed(enc: Encoder, pixels: Tensor) {
@@ -121,7 +136,8 @@ class OnnxTower implements VisionTower {
 
   destroy(): void {
     if (this.input) this.gpu.destroyBuffer(this.input.buffer)
-    void this.encoder.destroy()
+    // Of a lost device there is nothing left to free.
+    this.encoder.destroy().catch(() => {})
   }
 }
 
