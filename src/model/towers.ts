@@ -1,11 +1,9 @@
-import type { Arena, Encoder, Gpu, Tensor } from '../kernels'
-import type { TowerFeatures } from './connector/definition'
+import { takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
 import type { TowerBlueprint } from './family/definition'
 import type { StreamProgress } from './checkpoint/progress'
 import type { WeightStore } from './parameters'
 import type { VisionTower } from './vision/definition'
-import { griddedFeatures, plainFeatures } from './vision/tower-features'
-import { takeRows } from '../kernels'
+import { griddedFeatures, plainFeatures, type TowerFeatures } from './tower-features'
 
 export interface TowerLoadOptions {
   readonly signal?: AbortSignal | undefined

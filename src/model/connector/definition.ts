@@ -1,5 +1,8 @@
 import type { Activation, Encoder, GridArea, Tensor } from '../../kernels'
 import type { ParameterSpecs, Weights } from '../parameters'
+import type { TowerFeatures } from '../tower-features'
+
+export type { TowerFeatures }
 
 /** What a connector joins, read from the checkpoint's config by its family. */
 export interface ConnectorConfig {
@@ -28,14 +31,6 @@ export interface ConnectorSlot {
 export interface PictureSize {
   readonly width: number
   readonly height: number
-}
-
-/** One tower's features of one picture, made when they are asked for: a pyramid joined is too wide to be held whole. */
-export interface TowerFeatures {
-  readonly rows: number
-  readonly width: number
-  /** Shapes: -> [count, width]; a temporary of `enc`. */
-  take(enc: Encoder, start: number, count: number): Tensor
 }
 
 /** Refines a picture's rows inside the language model. */

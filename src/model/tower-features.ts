@@ -1,7 +1,13 @@
-import { resampleRows, takeRows, type Encoder, type Tensor } from '../../kernels'
-import type { TowerFeatures } from '../connector/definition'
-import { ShapeError } from '../../kernels'
-import type { MapShape } from './definition'
+import { resampleRows, ShapeError, takeRows, type Encoder, type Tensor } from '../kernels'
+import type { MapShape } from './vision/definition'
+
+/** One tower's features of one picture, made when they are asked for: a pyramid joined is too wide to be held whole. */
+export interface TowerFeatures {
+  readonly rows: number
+  readonly width: number
+  /** Shapes: -> [count, width]; a temporary of `enc`. */
+  take(enc: Encoder, start: number, count: number): Tensor
+}
 
 /** Rows as a tower gives them, but for the first `skip`. */
 export function plainFeatures(rows: Tensor, skip: number): TowerFeatures {
