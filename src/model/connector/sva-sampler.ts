@@ -19,6 +19,8 @@ export type SceneOf = (enc: Encoder, picture: SampledPicture) => SvaScene
 /** A layer of aggregation whose queries are a picture's rows inside the language model. */
 export class SvaSampler implements TrainableSampler {
   constructor(
+    /** Of its parameters, below the connector. */
+    private readonly name: string,
     private readonly layer: SvaLayer,
     /** Cells along each side of the padded grid. */
     private readonly grid: number,
@@ -59,7 +61,7 @@ export class SvaSampler implements TrainableSampler {
       const sceneSums = mapSums && zeroSceneSums(enc, scene, mapSums)
       const q = gatherRows(enc, x, asked.rows)
       const dRefined = gatherRows(enc, dy, asked.rows)
-      const dq = this.layer.backward(enc, dRefined, q, scene, asked, sums, sceneSums)
+      const dq = this.layer.backward(enc, dRefined, q, scene, asked, sums.at(this.name), sceneSums)
       if (sceneSums) contextBackward(enc, sceneSums)
       const dx = enc.temp(x.shape, 'f32', 'refined rows dx')
       enc.copy(dy, dx)

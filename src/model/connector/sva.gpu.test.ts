@@ -116,14 +116,15 @@ describe('sva', () => {
       async (first) => {
         const part = { x: x.slice(first * 20), dy: dy.slice(first * 20) }
         const shape = [rows - first, 20]
-        const gradients = new Gradients(gpu, under('s', svaLayerSpecs(samplerLayer)))
+        const gradients = new Gradients(gpu, under(`s.${SAMPLER}`, svaLayerSpecs(samplerLayer)))
         const mapSums = zeroMaps(enc, uploaded)
         const args = [enc.constant(part.dy, shape), enc.constant(part.x, shape)] as const
         const picture = { maps: uploaded, size }
         const dx = sampler.refineBackward(enc, ...args, picture, first, gradients.at('s'), mapSums)
         const got: Record<string, Float32Array> = { x: await enc.read(dx) }
         for (const [t, sum] of mapSums.entries()) got[`map${t}`] = await enc.read(sum)
-        for (const [name, sum] of gradients.entries()) got[name.slice(2)] = await enc.read(sum)
+        for (const [name, sum] of gradients.entries())
+          got[name.slice(`s.${SAMPLER}.`.length)] = await enc.read(sum)
         gradients.destroy()
         expectGradients(
           ({ x, map0, map1, ...p }) => {

@@ -71,9 +71,9 @@ class SvaConnector implements TrainableConnector<SvaJoinSaved> {
     this.newline = weights.vector('image_newline')
     this.samplers = new Map(
       samplerLayers.map((layer, m) => {
-        const own = weights.at(`vision_sampler_layers.${m}.layers.0`)
-        const sampler = new SvaLayer(samplerLayer(config, sides), own)
-        return [layer, new SvaSampler(sampler, sides.grid, this.sceneOf)]
+        const name = `vision_sampler_layers.${m}.layers.0`
+        const sampler = new SvaLayer(samplerLayer(config, sides), weights.at(name))
+        return [layer, new SvaSampler(name, sampler, sides.grid, this.sceneOf)]
       }),
     )
   }

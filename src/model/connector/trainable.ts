@@ -42,7 +42,11 @@ export interface TrainableConnector<Saved = unknown> extends PictureConnector {
 
 /** A sampler inside the language model that can be trained. */
 export interface TrainableSampler extends PictureSampler {
-  /** dLoss/dx. Shapes: dy, x [n, D] -> [n, D]; x, picture and firstRow as in the forward pass, mapSums as above. */
+  /**
+   * dLoss/dx; x, picture and firstRow as in the forward pass, `sums` those of the whole connector, mapSums as above.
+   *
+   * Shapes: dy, x [n, D] -> [n, D].
+   */
   refineBackward(
     enc: Encoder,
     dy: Tensor,
