@@ -1,8 +1,9 @@
 // Runs the command line on the checkpoint and watches it from outside.
 
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { commandLine, cpuMsOf, descendants, memoryOf } from './process-memory.mjs'
 
 const root = resolve(fileURLToPath(new URL('../..', import.meta.url)))
@@ -20,11 +21,40 @@ const SAMPLE_MS = 20
  * }} Measurement
  */
 
-/** The arguments of the command line, as the tables quote them. @param {{ model: string, image: string | undefined, dtype: string, adapter: string }} o */
-export const askArguments = ({ model, image, dtype, adapter }) => [
-  ...['ask', '--model', model, ...(image ? ['--image', image] : []), '--prompt', 'What is this?'],
-  ...['--dtype', dtype, '--adapter', adapter, '--json', '--max-new-tokens', '16'],
+/**
+ * @typedef {{
+ *   model: string,
+ *   repos: string | undefined,
+ *   image: string | undefined,
+ *   dtype: string,
+ *   adapter: string,
+ *   memory: string | undefined,
+ *   tokens: number,
+ * }} MeasureOptions
+ */
+
+/** @param {MeasureOptions} options */
+const modelArguments = ({ model, repos, dtype, adapter, memory }) => [
+  ...['--model', model, ...(repos ? ['--repos', repos] : []), '--dtype', dtype, '--adapter', adapter],
+  ...(memory ? ['--memory', memory] : []),
 ]
+
+/** The arguments of the command line, as the tables quote them. @param {MeasureOptions} options */
+export const askArguments = (options) => [
+  ...['ask', ...modelArguments(options), ...(options.image ? ['--image', options.image] : [])],
+  ...['--prompt', 'What is this?', '--json', '--max-new-tokens', String(options.tokens)],
+]
+
+/**
+ * What the command line plans for the checkpoint.
+ * @param {MeasureOptions} options
+ * @returns {Promise<any>}
+ */
+export async function planOf(options) {
+  const command = [join(root, 'src/cli/launch.mjs'), 'plan', ...modelArguments(options), '--json']
+  const { stdout } = await promisify(execFile)(process.execPath, command)
+  return JSON.parse(stdout)
+}
 
 /**
  * One load and one answer.
@@ -32,7 +62,7 @@ export const askArguments = ({ model, image, dtype, adapter }) => [
  * Host growth is counted from the moment the first config file is read until the first kernel is compiled. On software
  * adapters the buffers of the GPU are memory of the process too: lavapipe shares them (counted apart), SwiftShader does not.
  *
- * @param {{ model: string, image: string | undefined, dtype: string, adapter: string }} options
+ * @param {MeasureOptions} options
  * @returns {Promise<Measurement>}
  */
 export async function measure(options) {
@@ -81,7 +111,7 @@ export async function measure(options) {
     stderr += text
     for (const line of String(text).split('\r\x1b[K')) {
       if (line.startsWith('reading ')) enter('config')
-      else if (line.includes('.safetensors')) enter('weights')
+      else if (/ \(\d+ of \d+\): /.test(line)) enter('weights')
       else if (line.startsWith('compiling ')) enter('compile')
       else if (line === 'ready') enter('answer')
     }

@@ -1,4 +1,4 @@
-// One line a measurement in a table of a Markdown file, newest values in place of older ones of the same kind.
+// Tables of measurements in a Markdown file.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
@@ -13,12 +13,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
  * @param {number} keys
  */
 export function recordRow(file, name, header, row, keys) {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [before, inside = '', after = ''] = cut(text, begin, end)
-  if (before === undefined || !text.includes(end)) {
-    throw new Error(`${file}: expected a table between "${begin}" and "${end}"; add the two lines`)
-  }
+  const [before, inside = '', after, begin, end] = between(file, name)
   const rows = inside
     .split('\n')
     .filter((text) => text.startsWith('|'))
@@ -30,20 +25,47 @@ export function recordRow(file, name, header, row, keys) {
         .map((cell) => cell.trim()),
     )
   const isSame = (/** @type {string[]} */ other) => row.slice(0, keys).every((cell, i) => cell === other[i])
-  const table = [header, ...rows.filter((other) => !isSame(other)), row]
-  // Padded as Prettier pads tables.
-  const widths = header.map((_, i) => Math.max(3, ...table.map((cells) => cells[i]?.length ?? 0)))
-  const line = (/** @type {string[]} */ cells, fill = ' ') =>
-    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width, fill)).join(' | ')} |`
-  const [first, ...others] = table.map((cells) => line(cells))
-  const lines = [first, line([], '-'), ...others].join('\n')
-  writeFileSync(file, `${before}${begin}\n\n${lines}\n\n${end}${after}`)
+  writeFileSync(
+    file,
+    `${before}${begin}\n\n${table([header, ...rows.filter((other) => !isSame(other)), row])}\n\n${end}${after}`,
+  )
 }
 
-/** @param {string} text @param {string} begin @param {string} end */
-function cut(text, begin, end) {
+/**
+ * Puts a whole table and what was measured in place of what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
+ *
+ * @param {string} file
+ * @param {string} name
+ * @param {string} caption
+ * @param {string[]} header
+ * @param {string[][]} rows
+ */
+export function recordTable(file, name, caption, header, rows) {
+  const [before, , after, begin, end] = between(file, name)
+  writeFileSync(file, `${before}${begin}\n\n${caption}\n\n${table([header, ...rows])}\n\n${end}${after}`)
+}
+
+/** Padded as Prettier pads tables. @param {string[][]} rows  the first is the header */
+function table(rows) {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(3, ...rows.map((cells) => cells[i]?.length ?? 0)))
+  const line = (/** @type {string[]} */ cells, fill = ' ') =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width, fill)).join(' | ')} |`
+  const [first, ...others] = rows.map((cells) => line(cells))
+  return [first, line([], '-'), ...others].join('\n')
+}
+
+/**
+ * What stands before, between and after a table's marks, and the marks.
+ * @param {string} file
+ * @param {string} name
+ */
+function between(file, name) {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
   const from = text.indexOf(begin)
   const to = text.indexOf(end)
-  if (from < 0 || to < from) return []
-  return [text.slice(0, from), text.slice(from + begin.length, to), text.slice(to + end.length)]
+  if (from < 0 || to < from) {
+    throw new Error(`${file}: expected a table between "${begin}" and "${end}"; add the two lines`)
+  }
+  return [text.slice(0, from), text.slice(from + begin.length, to), text.slice(to + end.length), begin, end]
 }

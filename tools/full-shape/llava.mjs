@@ -1,10 +1,7 @@
 // Names, shapes and spreads of every tensor of llava-hf/llava-interleave-qwen-0.5b-hf, and its config files.
 
-/**
- * Where a tensor's values come from: `normal` around 0 with this standard deviation, or one constant.
- * @typedef {{ normal: number } | { constant: number }} Values
- * @typedef {{ name: string, shape: number[], values: Values }} TensorPlan
- */
+import { PlanList } from './plans.mjs'
+import { tokenizerJson } from './llava-tokenizer.mjs'
 
 /** Sizes of the model; tests write a smaller one. */
 export const FULL_SHAPE = {
@@ -16,74 +13,73 @@ export const FULL_SHAPE = {
 
 /** @typedef {typeof FULL_SHAPE} Sizes */
 
-const LINEAR = { normal: 0.02 }
-const BIAS = { normal: 0.01 }
-const ONE = { constant: 1 }
-const ZERO = { constant: 0 }
+/**
+ * The one repository of the model.
+ * @param {Sizes} [sizes]
+ * @returns {import('./write.mjs').Repository[]}
+ */
+export function llava(sizes = FULL_SHAPE) {
+  const { tokenizer, config } = tokenizerJson(sizes)
+  const special = sizes.firstSpecialId
+  return [
+    {
+      folder: '.',
+      dtype: 'F16',
+      plans: tensorPlans(sizes),
+      weights: { name: 'model', shards: 2 },
+      files: {
+        'config.json': configJson(sizes),
+        'generation_config.json': { eos_token_id: [special + 2, special], pad_token_id: special },
+        'preprocessor_config.json': preprocessorJson(sizes),
+        'tokenizer.json': tokenizer,
+        'tokenizer_config.json': config,
+      },
+    },
+  ]
+}
 
 /**
  * Every tensor in the spelling of files saved before transformers 4.52; lm_head is tied to the embedding and left out.
  * @param {Sizes} sizes
- * @returns {TensorPlan[]}
  */
 export function tensorPlans({ vision, text }) {
-  /** @type {TensorPlan[]} */
-  const plans = []
-  const add = (/** @type {string} */ name, /** @type {number[]} */ shape, /** @type {Values} */ values) =>
-    plans.push({ name, shape, values })
-  const linear = (
-    /** @type {string} */ name,
-    /** @type {number} */ out,
-    /** @type {number} */ into,
-    bias = true,
-  ) => {
-    add(`${name}.weight`, [out, into], LINEAR)
-    if (bias) add(`${name}.bias`, [out], BIAS)
-  }
-  const layerNorm = (/** @type {string} */ name, /** @type {number} */ width) => {
-    add(`${name}.weight`, [width], ONE)
-    add(`${name}.bias`, [width], ZERO)
-  }
-
-  const tower = 'vision_tower.vision_model'
+  const model = new PlanList()
+  const tower = model.at('vision_tower').at('vision_model')
   const { hidden: C, patch } = vision
-  add(`${tower}.embeddings.patch_embedding.weight`, [C, 3, patch, patch], LINEAR)
-  add(`${tower}.embeddings.patch_embedding.bias`, [C], BIAS)
-  add(`${tower}.embeddings.position_embedding.weight`, [Math.floor(vision.image / patch) ** 2, C], LINEAR)
+  tower.linear('embeddings.patch_embedding', [C, 3, patch, patch])
+  tower.table('embeddings.position_embedding.weight', [Math.floor(vision.image / patch) ** 2, C])
   for (let i = 0; i < vision.layers; i++) {
-    const layer = `${tower}.encoder.layers.${i}`
-    layerNorm(`${layer}.layer_norm1`, C)
-    for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) linear(`${layer}.self_attn.${part}`, C, C)
-    layerNorm(`${layer}.layer_norm2`, C)
-    linear(`${layer}.mlp.fc1`, vision.mlp, C)
-    linear(`${layer}.mlp.fc2`, C, vision.mlp)
+    const layer = tower.at(`encoder.layers.${i}`)
+    layer.layerNorm('layer_norm1', C)
+    for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) layer.linear(`self_attn.${part}`, [C, C])
+    layer.layerNorm('layer_norm2', C)
+    layer.linear('mlp.fc1', [vision.mlp, C])
+    layer.linear('mlp.fc2', [C, vision.mlp])
   }
-  layerNorm(`${tower}.post_layernorm`, C)
+  tower.layerNorm('post_layernorm', C)
 
-  linear('multi_modal_projector.linear_1', text.hidden, C)
-  linear('multi_modal_projector.linear_2', text.hidden, text.hidden)
+  const { hidden: D, mlp: F } = text
+  model.linear('multi_modal_projector.linear_1', [D, C])
+  model.linear('multi_modal_projector.linear_2', [D, D])
 
-  const D = text.hidden
-  add('language_model.model.embed_tokens.weight', [text.vocab, D], LINEAR)
+  const language = model.at('language_model').at('model')
+  language.table('embed_tokens.weight', [text.vocab, D])
   for (let i = 0; i < text.layers; i++) {
-    const layer = `language_model.model.layers.${i}`
-    add(`${layer}.input_layernorm.weight`, [D], ONE)
-    for (const part of ['q_proj', 'k_proj', 'v_proj']) linear(`${layer}.self_attn.${part}`, D, D)
-    linear(`${layer}.self_attn.o_proj`, D, D, false)
-    add(`${layer}.post_attention_layernorm.weight`, [D], ONE)
-    linear(`${layer}.mlp.gate_proj`, text.mlp, D, false)
-    linear(`${layer}.mlp.up_proj`, text.mlp, D, false)
-    linear(`${layer}.mlp.down_proj`, D, text.mlp, false)
+    const layer = language.at(`layers.${i}`)
+    layer.rmsNorm('input_layernorm', D)
+    for (const part of ['q_proj', 'k_proj', 'v_proj']) layer.linear(`self_attn.${part}`, [D, D])
+    layer.linear('self_attn.o_proj', [D, D], false)
+    layer.rmsNorm('post_attention_layernorm', D)
+    layer.linear('mlp.gate_proj', [F, D], false)
+    layer.linear('mlp.up_proj', [F, D], false)
+    layer.linear('mlp.down_proj', [D, F], false)
   }
-  add('language_model.model.norm.weight', [D], ONE)
-  return plans
+  language.rmsNorm('norm', D)
+  return model.plans
 }
 
-/** @param {TensorPlan} plan */
-export const elements = ({ shape }) => shape.reduce((product, dim) => product * dim, 1)
-
 /** @param {Sizes} sizes */
-export function configJson({ vision, text, firstSpecialId }) {
+function configJson({ vision, text, firstSpecialId }) {
   return {
     architectures: ['LlavaForConditionalGeneration'],
     ignore_index: -100,
@@ -131,7 +127,7 @@ export function configJson({ vision, text, firstSpecialId }) {
 }
 
 /** @param {Sizes} sizes */
-export function preprocessorJson({ vision }) {
+function preprocessorJson({ vision }) {
   return {
     do_convert_rgb: true,
     do_normalize: true,
