@@ -29,6 +29,8 @@ export type FakeMode =
   | 'crash'
   /** the loaded model takes no pictures. */
   | 'text-only'
+  /** the model has four vision towers, two of which are fetched for each picture. */
+  | 'towers'
 
 const REPLY = `The picture shows **two shapes** on a light blue background:
 
@@ -47,6 +49,13 @@ const REPLY = `The picture shows **two shapes** on a light blue background:
 More at [the card](https://example.com/card). ![tracker](https://example.com/log.png)
 <img src=x onerror="document.title='owned'"> [bad](javascript:alert(1))
 `
+
+const TOWERS = [
+  ['siglip/CLIP-ViT-SO400M-14-384', 428_225_600, 868_000_000, true],
+  ['openai/clip-vit-large-patch14-336', 304_293_888, 613_000_000, true],
+  ['facebook/dinov2-giant-res378', 1_136_480_768, 2_290_000_000, false],
+  ['clip-convnext-XXL-multi-stage', 846_000_000, 1_700_000_000, false],
+] as const
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name })
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -125,6 +134,23 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
         ],
         downloadBytes,
         gpuBytes: { ...gpuBytes, total },
+        towers: modes.has('towers')
+          ? TOWERS.map(([name, parameters, gpuBytes, resident]) => ({
+              name,
+              parameters,
+              gpuBytes,
+              fileBytes: 2 * parameters,
+              resident: resident || (options.memoryBytes ?? 0) >= 10e9,
+            }))
+          : [
+              {
+                name: 'clip_vision_model',
+                parameters: 2_700_000,
+                gpuBytes: gpuBytes.vision,
+                fileBytes: 5_400_000,
+                resident: true,
+              },
+            ],
         fits,
         ...(!fits && { advice: 'About 2.3 GB are needed and 1.0 GB is likely there. Use q4: about 1.1 GB.' }),
         contextLength: options.contextLength ?? 2048,
@@ -178,9 +204,11 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
         contextLength: options.contextLength ?? 2048,
         imageTokens: modes.has('text-only') ? 0 : 64,
         acceptsImages: !modes.has('text-only'),
+        towers: modes.has('towers') ? TOWERS.map(([name]) => name) : [],
         gpuBytes: 17e6,
         peakHostBytes: 20e6,
         loadMs: 400,
+        notes: [],
       }
     },
 
@@ -195,6 +223,21 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
       for (let image = 0; image < images.length; image++) {
         onEvent({ type: 'encoding', image, images: images.length, cached: false })
         await sleep(60)
+        if (!modes.has('towers')) continue
+        for (const [tower, [name, parameters, , resident]] of TOWERS.entries()) {
+          if (resident) continue
+          const totalBytes = 2 * parameters
+          for (let part = 0; part <= 10; part++) {
+            const doneBytes = (totalBytes * part) / 10
+            onEvent({ type: 'tower', image, tower, towers: TOWERS.length, name, doneBytes, totalBytes })
+            await sleep(40)
+          }
+        }
+        onEvent({
+          type: 'notice',
+          message:
+            'config.json: image_position is 91, but in this prompt the picture stands at 35. It is refined where it stands.',
+        })
       }
       if (modes.has('ask-overflow'))
         throw named('ContextOverflowError', 'context: expected at most 2048 tokens, the prompt has 2391')
@@ -251,6 +294,31 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
 
     async abort() {
       isAborted = true
+    },
+    async look(request) {
+      await sleep(120)
+      const region = { left: 0, top: -1 / 6, right: 1, bottom: 7 / 6 }
+      const of = (count: number, value: (row: number, column: number) => number[]) =>
+        Float32Array.from(
+          Array.from({ length: 24 * 24 }, (_, i) => value(Math.floor(i / 24), i % 24)).flat(),
+        ).slice(0, 24 * 24 * count)
+      if (request.kind === 'towers') {
+        const values = of(TOWERS.length, (row, column) => {
+          const raw = TOWERS.map((_, t) =>
+            Math.exp(1.5 * (Math.sin(row / (3 + t) + t) + Math.cos(column / (5 - t) - t))),
+          )
+          const sum = raw.reduce((a, b) => a + b)
+          return raw.map((share) => share / sum)
+        })
+        const towers = TOWERS.map(([name]) => name)
+        return { images: [{ image: request.image, rows: 24, columns: 24, region, values, towers }] }
+      }
+      const [token = 0] = request.tokens
+      const values = of(1, (row, column) => {
+        const distance = Math.hypot(row - 5 - (token % 14), column - 4 - ((token * 5) % 16))
+        return [0.02 * Math.exp(-(distance ** 2) / 12) + 0.0004 * ((row * 7 + column * 3) % 5)]
+      })
+      return { images: [{ image: 0, rows: 24, columns: 24, region, values, share: 0.31 }] }
     },
     async unload() {},
     async watch(onEvent) {

@@ -1,6 +1,8 @@
-import type { AskEvent, ChatMessage, FinishReason, Reply, SamplingOptions } from '../../worker/api'
+import type { AskEvent, ChatMessage, FinishReason, ModelInfo, Reply, SamplingOptions } from '../../worker/api'
 import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
 import { explain, type Problem } from '../text/explain'
+import type { Lookable } from '../look/look.svelte'
+import { wordsOf, type Piece } from '../look/words'
 import type { ChatStore } from './chat-store'
 import type { EngineState } from './engine.svelte'
 import type { Settings } from './settings.svelte'
@@ -45,6 +47,8 @@ export class Answer {
   /** What is being done before the first token, in words. */
   activity = $state('')
   stats = $state.raw<AnswerStats>()
+  /** What the engine had to say about it. */
+  notices = $state.raw<readonly string[]>([])
   problem = $state.raw<Problem>()
 
   readonly isRunning = $derived(['waiting', 'encoding', 'prefill', 'streaming'].includes(this.phase))
@@ -67,6 +71,7 @@ export interface SavedChat {
         text: string
         phase: AnswerPhase
         stats: AnswerStats | undefined
+        notices?: readonly string[]
         problem: Problem | undefined
       }
   )[]
@@ -99,6 +104,8 @@ export function toMessages(entries: readonly Entry[], systemPrompt: string): Cha
 /** The conversation on the page. It outlives models, lost devices and reloads of the page. */
 export class Chat {
   entries = $state<Entry[]>([])
+  /** The answer the engine can still look into, and with what; the next question ends that. */
+  #lookable = $state.raw<{ answer: Answer; model: ModelInfo; what: Lookable }>()
   /** True until the last visit's chat has been read. */
   isRestoring = $state(true)
 
@@ -114,6 +121,12 @@ export class Chat {
     this.#settings = settings
     this.#store = store
     this.#say = say
+  }
+
+  /** What can be looked into of an answer; undefined once the engine holds another, or the model went. */
+  lookable(answer: Answer): Lookable | undefined {
+    const last = this.#lookable
+    return last?.answer === answer && last.model === this.#engine.model ? last.what : undefined
   }
 
   async restore() {
@@ -159,6 +172,7 @@ export class Chat {
     await this.stop()
     const gone = this.entries
     this.entries = []
+    this.#lookable = undefined
     for (const entry of gone)
       if (entry.role === 'user') entry.pictures.forEach(({ url }) => URL.revokeObjectURL(url))
     await this.save()
@@ -169,6 +183,8 @@ export class Chat {
     const sampling = this.#settings.sampling()
     const { maxNewTokens } = this.#settings.data
     const answer = new Answer()
+    const pieces: Piece[] = []
+    this.#lookable = undefined
     this.entries.push(answer)
     this.#say('Generating')
     void this.save()
@@ -177,14 +193,22 @@ export class Chat {
     try {
       const reply = await this.#engine.ask({ messages, sampling, maxNewTokens }, (event) => {
         if (!answer.isRunning) return
-        if (event.type === 'token') stream.add(event.text)
-        answer.phase = event.type === 'token' ? 'streaming' : event.type
+        if (event.type === 'notice') {
+          answer.notices = [...answer.notices, event.message]
+          return
+        }
+        if (event.type === 'token') {
+          stream.add(event.text)
+          pieces.push({ text: event.text, index: event.index })
+        }
+        answer.phase = PHASES[event.type]
         answer.activity = activityOf(event)
       })
       stream.close()
       answer.text = reply.text
       answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
       answer.phase = reply.finish
+      this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
       this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
     } catch (error) {
       stream.close()
@@ -203,6 +227,13 @@ export class Chat {
     }
   }
 
+  #keepLookable(answer: Answer, words: Lookable['words']) {
+    const { model } = this.#engine
+    const pictures = this.entries.flatMap((entry) => (entry.role === 'user' ? entry.pictures : []))
+    if (!model || !words.length || !pictures.length) return
+    this.#lookable = { answer, model, what: { words, pictures, towers: model.towers } }
+  }
+
   /** Keeps the chat for the next visit. Storage that is full or forbidden costs only that. */
   async save() {
     const entries = this.entries.map((entry): SavedChat['entries'][number] =>
@@ -219,6 +250,7 @@ export class Chat {
             text: entry.text,
             phase: entry.phase,
             stats: entry.stats,
+            notices: entry.notices,
             problem: entry.problem,
           },
     )
@@ -236,18 +268,31 @@ async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry>
   answer.text = saved.text
   answer.phase = saved.phase
   answer.stats = saved.stats
+  answer.notices = saved.notices ?? []
   answer.problem = saved.problem
   if (answer.isRunning) answer.phase = 'interrupted'
   return answer
 }
 
-function activityOf(event: AskEvent): string {
+const PHASES = {
+  encoding: 'encoding',
+  tower: 'encoding',
+  prefill: 'prefill',
+  token: 'streaming',
+} as const
+
+function activityOf(event: Exclude<AskEvent, { type: 'notice' }>): string {
   switch (event.type) {
     case 'encoding':
       if (event.cached) return 'Reading the question'
       return event.images > 1
         ? `Looking at picture ${event.image + 1} of ${event.images}`
         : 'Looking at the picture'
+    case 'tower': {
+      const { name, tower, towers, doneBytes, totalBytes } = event
+      const share = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 0
+      return `Fetching vision tower ${tower + 1} of ${towers}, ${name}: ${share}%`
+    }
     case 'prefill':
       return `Reading ${event.promptTokens - event.reusedTokens} tokens`
     case 'token':

@@ -4,6 +4,8 @@ import type {
   DeviceReport,
   LoadOptions,
   LoadProgress,
+  Look,
+  LookRequest,
   ModelInfo,
   ModelPlan,
   ModelSource,
@@ -181,6 +183,19 @@ export class EngineState {
     } finally {
       this.#rejectAsk = undefined
       if (this.#status() === 'answering') this.status = 'ready'
+    }
+  }
+
+  /** Where the last reply looked. Throws what the engine throws. */
+  async look(request: LookRequest): Promise<Look> {
+    const client = this.#client
+    if (!this.model || !client) throw new Error('No model is ready. Load one first.')
+    try {
+      return await client.look(request)
+    } catch (error) {
+      if (client === this.#client && LOST_NAMES.has(nameAndMessage(error).name) && this.#status() !== 'lost')
+        this.#lose(error)
+      throw error
     }
   }
 

@@ -14,6 +14,8 @@ export class ModelPicker {
   dtype = $state<WeightDtype>('auto')
   /** In tokens; undefined is the model's own limit, 4096 at most. */
   contextLength = $state<number>()
+  /** GPU memory the model may take, in decimal gigabytes; undefined leaves it to the engine. */
+  memoryGB = $state<number>()
   endpoint = $state('')
   /** Never stored, and given to the engine for hub sources alone. */
   token = $state('')
@@ -31,12 +33,17 @@ export class ModelPicker {
     this.choice = restoreChoice(saved['choice']) ?? { kind: 'bundled' }
     if (DTYPES.includes(saved['dtype'] as WeightDtype)) this.dtype = saved['dtype'] as WeightDtype
     if (Number.isInteger(saved['contextLength'])) this.contextLength = saved['contextLength'] as number
+    if (isMemory(saved['memoryGB'])) this.memoryGB = saved['memoryGB']
     if (typeof saved['endpoint'] === 'string') this.endpoint = saved['endpoint']
   }
 
   get options(): LoadOptions {
-    const context = this.contextLength
-    return context && context > 0 ? { dtype: this.dtype, contextLength: context } : { dtype: this.dtype }
+    const { dtype, contextLength, memoryGB } = this
+    return {
+      dtype,
+      ...(contextLength && contextLength > 0 && { contextLength }),
+      ...(isMemory(memoryGB) && { memoryBytes: Math.round(memoryGB * 1e9) }),
+    }
   }
 
   /** The endpoint's trouble in a sentence, or nothing. */
@@ -95,11 +102,16 @@ export class ModelPicker {
     this.choice = { kind: 'bundled' }
     this.dtype = 'auto'
     this.contextLength = undefined
+    this.memoryGB = undefined
     return this.load()
   }
 
   #remember() {
-    const { choice, dtype, contextLength, endpoint } = this
-    writeJson(KEY, { choice: choice.kind === 'files' ? undefined : choice, dtype, contextLength, endpoint })
+    const { choice, dtype, contextLength, memoryGB, endpoint } = this
+    const kept = choice.kind === 'files' ? undefined : choice
+    writeJson(KEY, { choice: kept, dtype, contextLength, memoryGB, endpoint })
   }
 }
+
+const isMemory = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0
