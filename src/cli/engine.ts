@@ -13,6 +13,7 @@ export async function createEngine(
   return new Engine({
     gpu: await openNodeGpu(adapter),
     imageCodecs: nodeCodecLoader,
+    onnx: () => import('./onnx-node').then((module) => module.openNodeOnnxRuntime()),
     ...(resolveRepository && { resolveRepository }),
   })
 }

@@ -60,6 +60,7 @@ async function ask(args: AskArgs): Promise<void> {
   const options = { dtype: args.dtype, ...loadOptionsOf(args) }
   const loaded = await loadModel(engine, model, options, (p) => progress.show(p), base)
   progress.clear()
+  for (const note of loaded.notes) process.stderr.write(`note: ${note}\n`)
   if (interrupted()) throw new AbortError('ask: stopped while the model was loading')
 
   if (args.dump !== undefined) await dump(engine, args, images)

@@ -7,6 +7,8 @@ import type { Codecs } from './image/codecs'
 import { ImageFeatures } from './image-features'
 import { loadWeights } from './load-weights'
 import type { MemoryPlan } from './plan'
+import type { OnnxLoader } from './onnx/runtime'
+import { towerLoader } from './load-tower'
 import { selectFeatures } from './towers'
 import { Tokenizer } from './tokenizer'
 import { Vlm } from './vlm'
@@ -25,6 +27,8 @@ export class ChatModel {
     readonly conversation: Conversation,
     readonly eosTokenIds: ReadonlySet<number>,
     readonly peakHostBytes: number,
+    /** What a reader may want to know about how it runs. */
+    readonly notes: ReadonlySet<string>,
   ) {}
 
   /**
@@ -38,6 +42,7 @@ export class ChatModel {
     plan: MemoryPlan,
     options: {
       codecs: Codecs
+      onnx?: OnnxLoader | undefined
       template?: string | undefined
       signal: AbortSignal
       onProgress: (progress: ModelProgress) => void
@@ -49,6 +54,7 @@ export class ChatModel {
     const { vision } = opened.blueprint
     const staged = (vision?.towers ?? []).filter((_, i) => !plan.towers[i]!.resident)
     const arena = new Arena(gpu)
+    const notes = new Set<string>()
     let vlm: Vlm | undefined
     let conversation: Conversation | undefined
     try {
@@ -60,12 +66,14 @@ export class ChatModel {
       })
       vlm = new Vlm(gpu, arena, opened.blueprint, weights, {
         isResident: (tower) => plan.towers[tower]!.resident,
-        load: async ({ prefix }, { signal, onProgress }) => {
-          const only = (name: string) => name.startsWith(`${prefix}.`)
-          const { dtype, towerDtype } = plan
-          const options = { signal, onProgress, only, towerDtype }
-          return (await loadWeights(gpu, arena, opened, dtype, options)).weights
-        },
+        load: towerLoader(gpu, arena, opened, plan, {
+          onnx: options.onnx,
+          onNote: (note) => void notes.add(note),
+        }),
+      })
+      await vlm.towers.open({
+        signal,
+        onProgress: (progress) => onProgress({ phase: 'weights', ...progress }),
       })
       conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
       await gpu.check()
@@ -78,7 +86,7 @@ export class ChatModel {
       arena.trim()
       const images = vision && new ImageFeatures(vlm, opened.processors, options.codecs)
       const eos = endTokenIds(opened, tokenizer)
-      return new ChatModel(opened, plan, vlm, tokenizer, images, conversation, eos, peakHostBytes)
+      return new ChatModel(opened, plan, vlm, tokenizer, images, conversation, eos, peakHostBytes, notes)
     } catch (error) {
       conversation?.destroy()
       if (vlm) vlm.destroy()
@@ -103,8 +111,10 @@ function recordPicture(vlm: Vlm, conversation: Conversation, enc: Encoder): void
     const maps: Tensor[] = []
     for (const [i, bp] of towers.blueprints.entries()) {
       const side = bp.tower.config.imageSize
-      const features = towers.at(i)?.features(enc, enc.temp([1, 3, side, side]))
       // A tower that is fetched for each picture, or runs elsewhere, is compiled when it comes.
+      const features = bp.tower.external
+        ? undefined
+        : towers.at(i)?.features(enc, enc.temp([1, 3, side, side]))
       if (!features || features instanceof Promise) return
       maps.push(connector.keep(enc, i, selectFeatures(enc, bp, features)))
     }

@@ -7,6 +7,7 @@ import { ConfigError } from './errors'
 import { families } from './family'
 import { blueprintSpecs, tiedParameters, type Blueprint, type TowerBlueprint } from './family/definition'
 import { parseImageProcessor, type ImageProcessor } from './image/processor'
+import { encoderSizes } from './onnx/read-encoder'
 import type { ParameterSpecs } from './parameters'
 import { Repositories, type ResolveRepository } from './repositories'
 import { lookUp } from './registry'
@@ -19,6 +20,8 @@ export interface OpenedModel {
   readonly specs: ParameterSpecs
   /** The checkpoint's own weights first, then those of the repositories it refers to. */
   readonly checkpoints: readonly Checkpoint[]
+  /** Files of towers that another engine runs, by the tower's index. */
+  readonly externals: ReadonlyMap<number, ExternalFiles>
   /** The tensor of every parameter but the tied ones. */
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** Parameter -> the parameter whose weights it shares. */
@@ -29,6 +32,12 @@ export interface OpenedModel {
   readonly processors: readonly ImageProcessor[]
   /** The chat template of chat_template.jinja, where there is one. */
   readonly jinjaTemplate: string | undefined
+}
+
+/** Files that are read whole. */
+export interface ExternalFiles {
+  readonly source: CheckpointSource
+  readonly files: readonly { path: string; sizeBytes: number }[]
 }
 
 const SMALL_FILES = [
@@ -94,8 +103,14 @@ export async function openModel(
     for (const file of TOKENIZER_FILES) files[file] ??= await repositories.readJson(tokenizerRepository, file)
   }
   const processors: ImageProcessor[] = []
-  for (const tower of blueprint.vision?.towers ?? []) {
+  const externals = new Map<number, ExternalFiles>()
+  for (const [i, tower] of (blueprint.vision?.towers ?? []).entries()) {
     processors.push(await processorOf(tower, source.name, files, repositories))
+    const { external } = tower.tower
+    if (!external) continue
+    const from = tower.location === undefined ? source : await repositories.find(tower.location)
+    const sizes = await encoderSizes(from, external.files, signal)
+    externals.set(i, { source: from, files: sizes.map(({ path, bytes }) => ({ path, sizeBytes: bytes })) })
   }
   const jinjaTemplate = await read('chat_template.jinja')
 
@@ -103,7 +118,18 @@ export async function openModel(
   const tied = tiedParameters(blueprint)
   const opened = await openWeights(source, blueprint, { specs, tied, repositories, signal, onFile })
   const shared = Object.fromEntries(Object.entries(tied).filter(([name]) => !opened.tensors.has(name)))
-  return { source, config, blueprint, specs, ...opened, tied: shared, files, processors, jinjaTemplate }
+  return {
+    source,
+    config,
+    blueprint,
+    specs,
+    ...opened,
+    tied: shared,
+    files,
+    processors,
+    externals,
+    jinjaTemplate,
+  }
 }
 
 /** The config decides, then the tower's repository, then the checkpoint. */
@@ -168,12 +194,19 @@ async function openWeights(
 }
 
 /** Files a model is fetched from. Of repositories it merely refers to, only the tensors it needs count. */
-export function filesToFetch({ checkpoints, tensors }: Pick<OpenedModel, 'checkpoints' | 'tensors'>): {
+export function filesToFetch({
+  checkpoints,
+  tensors,
+  externals,
+}: Pick<OpenedModel, 'checkpoints' | 'tensors' | 'externals'>): {
   path: string
   sizeBytes: number
 }[] {
   const wanted = new Set(tensors.values())
-  return checkpoints.flatMap(({ source, files, tensors: held }, i) => {
+  const whole = [...externals.values()].flatMap(({ source, files }) =>
+    files.map(({ path, sizeBytes }) => ({ path: `${source.name}/${path}`, sizeBytes })),
+  )
+  const weights = checkpoints.flatMap(({ source, files, tensors: held }, i) => {
     if (i === 0) return files.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
     return files.flatMap(({ path }) => {
       const inFile = [...held.values()].filter((entry) => entry.file === path && wanted.has(entry))
@@ -181,6 +214,7 @@ export function filesToFetch({ checkpoints, tensors }: Pick<OpenedModel, 'checkp
       return sizeBytes ? [{ path: `${source.name}/${path}`, sizeBytes }] : []
     })
   })
+  return [...weights, ...whole]
 }
 
 /** Pickles store tied tensors under each of their names, on the same bytes. */

@@ -63,7 +63,7 @@ export class ImageFeatures {
       return { key, ...found }
     }
     const picture = await this.decode(await bytes())
-    const { gpu, towers, connector } = this.vlm
+    const { gpu, towers } = this.vlm
     const maps: Tensor[] = []
     try {
       for (let tower = 0; tower < towers.count; tower++) {

@@ -10,7 +10,6 @@ import { memorySource, type FileContents } from './checkpoint/testing/memory-sou
 import { createCodecs } from './image/codecs'
 import { decodeImage } from './image/decode'
 import { preprocess } from './image/preprocess'
-import { parseImageProcessor } from './image/processor'
 import { messagesOf, OriginalCase } from './testing/original'
 import { Tokenizer } from './tokenizer'
 

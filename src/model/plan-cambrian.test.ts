@@ -147,7 +147,14 @@ async function opened(name: keyof typeof MODELS): Promise<OpenedModel> {
       { name: param, dtype: 'F32' as const, shape, start: 0, end: elementCount(shape) * 4, file: '' },
     ]),
   )
-  return { config, blueprint, specs, tensors, tied: tiedParameters(blueprint) } as unknown as OpenedModel
+  return {
+    config,
+    blueprint,
+    specs,
+    tensors,
+    externals: new Map(),
+    tied: tiedParameters(blueprint),
+  } as unknown as OpenedModel
 }
 
 /** Totals of ../spec A.3, computed there from the shapes alone. */

@@ -158,15 +158,16 @@ type TowerSize = Omit<TowerPlan, 'resident'>
 
 /** Bytes of the parts as they would be held. */
 function sizesOf(
-  { specs, tensors, blueprint }: OpenedModel,
+  { specs, tensors, blueprint, externals }: OpenedModel,
   dtype: ModelDtype,
   towerDtype: TowerDtype,
 ): { parts: { connector: number; language: number }; towers: TowerSize[] } {
   const parts = { connector: 0, language: 0 }
-  const towers = (blueprint.vision?.towers ?? []).map(({ name, prefix }) => ({
-    prefix: `${prefix}.`,
-    size: { name, parameters: 0, gpuBytes: 0, fileBytes: 0 },
-  }))
+  const towers = (blueprint.vision?.towers ?? []).map(({ name, prefix }, i) => {
+    // Another engine keeps its weights much as they are stored.
+    const fileBytes = (externals.get(i)?.files ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    return { prefix: `${prefix}.`, size: { name, parameters: 0, gpuBytes: fileBytes, fileBytes } }
+  })
   for (const [name, entry] of tensors) {
     const spec = specs[name]!
     const held = heldAs(name, spec, sourceDtype(entry.dtype, entry.name), dtype, towerDtype)

@@ -1,35 +1,51 @@
 import { takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
-import type { TowerBlueprint } from './family/definition'
 import type { StreamProgress } from './checkpoint/progress'
+import type { TowerBlueprint } from './family/definition'
 import type { WeightStore } from './parameters'
-import type { VisionTower } from './vision/definition'
 import { griddedFeatures, plainFeatures, type TowerFeatures } from './tower-features'
+import type { VisionTower } from './vision/definition'
 
 export interface TowerLoadOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: StreamProgress) => void) | undefined
 }
 
-/** Brings one tower's weights onto the GPU. */
-export type LoadTower = (tower: TowerBlueprint, options: TowerLoadOptions) => Promise<WeightStore>
+/** A tower brought onto the GPU, and what frees its weights. */
+export interface LoadedTower {
+  readonly tower: VisionTower
+  free(): void
+}
+
+/** How towers come whose weights are not among the model's own. */
+export interface TowerStage {
+  /** Stays once it is there. */
+  isResident(tower: number): boolean
+  load(tower: number, options: TowerLoadOptions): Promise<LoadedTower>
+}
+
+const ALL_AT_HAND: TowerStage = {
+  isResident: () => true,
+  load: () => Promise.reject(new Error('towers: one is not at hand')),
+}
 
 /**
  * The vision towers of a model. Those that the memory plan keeps stay on the GPU; each of the others is fetched when a
  * picture needs it and freed again before the next one.
  */
 export class Towers {
-  private readonly resident: (VisionTower | undefined)[]
+  private readonly resident: (LoadedTower | undefined)[]
 
   constructor(
     readonly blueprints: readonly TowerBlueprint[],
     weights: WeightStore,
     private readonly gpu: Gpu,
-    readonly arena: Arena,
-    private readonly load?: LoadTower,
-    isResident: (index: number) => boolean = () => true,
+    private readonly arena: Arena,
+    private readonly stage: TowerStage = ALL_AT_HAND,
   ) {
     this.resident = blueprints.map(({ prefix, tower, output }, i) =>
-      isResident(i) ? tower.create(weights.at(prefix), output) : undefined,
+      stage.isResident(i) && !tower.external
+        ? { tower: tower.create(weights.at(prefix), output), free() {} }
+        : undefined,
     )
   }
 
@@ -39,13 +55,24 @@ export class Towers {
 
   /** The tower where it is on the GPU already. */
   at(index: number): VisionTower | undefined {
-    return this.resident[index]
+    return this.resident[index]?.tower
+  }
+
+  /**
+   * Opens towers that stay but are not made of the model's weights, so that what is wrong with them is said at once.
+   *
+   * Throws: as TowerStage.load.
+   */
+  async open(options: TowerLoadOptions): Promise<void> {
+    for (let i = 0; i < this.count; i++) {
+      if (this.stage.isResident(i)) this.resident[i] ??= await this.stage.load(i, options)
+    }
   }
 
   /**
    * Lends a tower, fetched first where it is not on the GPU.
    *
-   * Throws: as loadWeights.
+   * Throws: as TowerStage.load.
    */
   async use<T>(
     index: number,
@@ -53,24 +80,25 @@ export class Towers {
     run: (tower: VisionTower, blueprint: TowerBlueprint) => Promise<T>,
   ): Promise<T> {
     const blueprint = this.blueprints[index]!
-    const resident = this.resident[index]
+    const resident = this.at(index)
     if (resident) return run(resident, blueprint)
-    const weights = await this.load!(blueprint, options)
-    let tower: VisionTower | undefined
+    const { tower, free } = await this.stage.load(index, options)
     try {
-      tower = blueprint.tower.create(weights.at(blueprint.prefix), blueprint.output)
       return await run(tower, blueprint)
     } finally {
       // What it computed must be done before its weights go.
       await this.gpu.finish().catch(() => {})
-      tower?.destroy?.()
-      weights.destroy()
+      tower.destroy?.()
+      free()
       this.arena.trim()
     }
   }
 
   destroy(): void {
-    for (const tower of this.resident) tower?.destroy?.()
+    for (const loaded of this.resident) {
+      loaded?.tower.destroy?.()
+      loaded?.free()
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { Blueprint } from './family/definition'
 import type { ForwardOptions, LanguageModel } from './language/definition'
 import type { WeightStore } from './parameters'
 import type { Prompt } from './prompt'
-import { Towers, type LoadTower } from './towers'
+import { Towers, type TowerStage } from './towers'
 
 /** A vision-language model on one GPU: image -> towers -> connector, spliced into what the language model reads. */
 export class Vlm {
@@ -17,11 +17,11 @@ export class Vlm {
     readonly arena: Arena,
     readonly blueprint: Blueprint,
     readonly weights: WeightStore,
-    staged: { load?: LoadTower; isResident?: (tower: number) => boolean } = {},
+    stage?: TowerStage,
   ) {
     const { vision, language } = blueprint
     this.language = language.create(weights.at('language'))
-    this.towers = new Towers(vision?.towers ?? [], weights, gpu, arena, staged.load, staged.isResident)
+    this.towers = new Towers(vision?.towers ?? [], weights, gpu, arena, stage)
     this.connector = vision?.connector.create(weights.at('connector'))
   }
 

@@ -122,6 +122,8 @@ export interface ModelInfo {
   gpuBytes: number
   peakHostBytes: number
   loadMs: number
+  /** What a reader may want to know about how it runs, such as an encoder that does not run on the GPU. */
+  notes: string[]
 }
 
 export interface ImageInput {

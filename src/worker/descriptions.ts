@@ -41,7 +41,7 @@ export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions
 
 /** What was loaded. */
 export function describeModel(
-  { opened, plan, vlm, peakHostBytes }: ChatModel,
+  { opened, plan, vlm, peakHostBytes, notes }: ChatModel,
   gpu: Gpu,
   loadMs: number,
 ): ModelInfo {
@@ -58,5 +58,6 @@ export function describeModel(
     gpuBytes: gpu.allocatedBytes,
     peakHostBytes,
     loadMs,
+    notes: [...notes],
   }
 }

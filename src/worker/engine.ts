@@ -9,6 +9,7 @@ import { generate } from '../model/generate'
 import { createCodecs, type CodecLoader } from '../model/image/codecs'
 import type { Turn } from '../model/look'
 import { planMemory } from '../model/plan'
+import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
 import { checkSampling } from '../model/sampler'
@@ -48,6 +49,8 @@ export interface EngineHost {
   readonly openDevice?: () => Promise<Gpu>
   /** The known-answer test run on a fresh device. Default: the kernels' own. */
   readonly selfTest?: typeof selfTest
+  /** Gives the engine that runs ONNX encoders, when a model first has one. */
+  readonly onnx?: OnnxLoader
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -135,6 +138,7 @@ export class Engine implements EngineApi {
         this.dropModel()
         const model = await ChatModel.load(gpu, opened, plan, {
           codecs: this.codecs,
+          onnx: this.host.onnx,
           template: options.template,
           signal,
           onProgress,

@@ -2,4 +2,10 @@ import { expose } from 'comlink'
 import { webCodecLoader } from '../model/image/codecs-web'
 import { Engine } from './engine'
 
-expose(new Engine({ gpu: navigator.gpu, imageCodecs: webCodecLoader }))
+expose(
+  new Engine({
+    gpu: navigator.gpu,
+    imageCodecs: webCodecLoader,
+    onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
+  }),
+)

@@ -54,7 +54,7 @@ export async function cambrianTower(
   const location = alias?.repository ?? base
   const imageSize = side === undefined ? alias?.imageSize : Number(side)
   const openClip = await repositories.readJson(location, 'open_clip_config.json')
-  const own = { name, prefix, tokens }
+  const own = { name, prefix, tokens, location }
   if (openClip) {
     const found = configureOpenClip(openClip, `${location}: open_clip_config.json:`, {
       ...(imageSize !== undefined && { imageSize }),

@@ -8,13 +8,7 @@ import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
 import { baseOf } from './base-model'
 import { cambrianTower } from './cambrian-towers'
-import {
-  renameBy,
-  type Blueprint,
-  type FamilyContext,
-  type FamilySlot,
-  type TowerBlueprint,
-} from './definition'
+import { renameBy, type Blueprint, type FamilySlot, type TowerBlueprint } from './definition'
 
 /** What Cambrian's code takes where its config has no such field. Source: cambrian/model/cambrian_arch.py. */
 const DEFAULTS: JsonObject = {

@@ -23,6 +23,8 @@ export interface TowerBlueprint {
   readonly processor?: ImageProcessor
   /** Repository whose preprocessor_config.json counts; the checkpoint itself where undefined. */
   readonly processorRepository?: string
+  /** Repository with the files of a tower that another engine runs; the checkpoint itself where undefined. */
+  readonly location?: string
   /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
   readonly padToSquare?: boolean
 }

@@ -8,7 +8,7 @@ import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
 import { configureHfTower } from '../vision/hf-tower'
 import { baseOf } from './base-model'
-import { renameBy, type FamilyContext, type FamilySlot } from './definition'
+import { renameBy, type FamilySlot } from './definition'
 
 /** What LLaVA's code takes where its config has no such field. Source: LLaVA llava_arch.py, multimodal_projector/builder.py. */
 const DEFAULTS: JsonObject = {
@@ -85,6 +85,7 @@ export const llavaOriginal: FamilySlot = {
             dropsFirstRow,
             padToSquare: json.oneOf('image_aspect_ratio', { pad: true, square: false }),
             processorRepository: towerName,
+            location: towerName,
           },
         ],
         connector: perRow(await lookUp(connectors, 'mm_projector_type', connectorType), {

@@ -1,6 +1,7 @@
 import type { Encoder, Tensor } from '../../kernels'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import type { ParameterSpecs, Weights } from '../parameters'
+import type { ExternalTower } from './external'
 
 /** A square map of features: side * side rows, row-major. */
 export interface MapShape {
@@ -79,6 +80,8 @@ export interface ConfiguredTower {
   readonly config: VisionTowerConfig
   /** As VisionTowerDefinition.unused. */
   readonly unused?: readonly RegExp[]
+  /** Given for towers that are opened from files of another kind; they have no parameters and are never created. */
+  readonly external?: ExternalTower
   params(output: TowerOutput): ParameterSpecs
   create(weights: Weights, output: TowerOutput): VisionTower
 }

@@ -6,4 +6,5 @@ export const visionTowers = {
   siglip_vision_model: () => import('./siglip').then((module) => module.siglip),
   dinov2: () => import('./dinov2').then((module) => module.dinov2),
   convnext: () => import('./convnext').then((module) => module.convnext),
+  onnx: () => import('./onnx').then((module) => module.onnx),
 } satisfies Record<string, () => Promise<VisionTowerSlot>>

@@ -30,6 +30,8 @@ export function rewritten(
     rename?: (key: string) => string | undefined
     config?: (config: JsonObject) => JsonObject
     tensors?: (tensors: RewrittenTensor[]) => void
+    /** Files beside them, or in place of the checkpoint's own. */
+    files?: FileContents
   },
 ): CheckpointSource {
   const read = (path: string) => readFileSync(join(golden.checkpoint, path))
@@ -66,5 +68,5 @@ export function rewritten(
       // not every case has every file
     }
   }
-  return memorySource(files)
+  return memorySource({ ...files, ...change.files })
 }
