@@ -1,5 +1,5 @@
 import { Decoder, decoderSpecs, type DecoderConfig } from '../layers/decoder'
-import { parseRope } from '../layers/rope-config'
+import { parseDecoder } from '../layers/decoder-config'
 import { defineLanguageModel } from './definition'
 
 /** Llama 1 to 3, Vicuna, Yi. Source: transformers LlamaConfig and LlamaForCausalLM. */
@@ -21,29 +21,8 @@ export const llama = defineLanguageModel<DecoderConfig>({
   },
 
   parseConfig(json) {
-    const hiddenSize = json.size('hidden_size')
-    const heads = json.size('num_attention_heads')
-    const headDim = json.has('head_dim') ? json.size('head_dim') : hiddenSize / heads
-    json.oneOf('hidden_act', { silu: true })
     const bias = json.bool('attention_bias')
-    return {
-      hiddenSize,
-      heads,
-      headDim,
-      vocabSize: json.size('vocab_size'),
-      intermediateSize: json.size('intermediate_size'),
-      layers: json.size('num_hidden_layers'),
-      kvHeads: json.has('num_key_value_heads') ? json.size('num_key_value_heads') : heads,
-      rmsNormEps: json.float('rms_norm_eps'),
-      maxPositions: json.size('max_position_embeddings'),
-      tiedEmbeddings: json.bool('tie_word_embeddings'),
-      rope: parseRope(json, headDim),
-      qkvBias: bias,
-      outputBias: bias,
-      mlpBias: json.bool('mlp_bias'),
-      slidingWindow: undefined,
-      fusedProjections: false,
-    }
+    return { ...parseDecoder(json), qkvBias: bias, outputBias: bias, mlpBias: json.bool('mlp_bias') }
   },
 
   params: decoderSpecs,

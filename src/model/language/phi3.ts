@@ -1,7 +1,7 @@
 import type { RopeConfig } from '../../kernels'
 import type { ConfigReader } from '../config-reader'
 import { Decoder, decoderSpecs, type DecoderConfig } from '../layers/decoder'
-import { parseRope } from '../layers/rope-config'
+import { parseDecoder } from '../layers/decoder-config'
 import { defineLanguageModel } from './definition'
 
 /** Phi-3 and Phi-3.5 mini and medium: Llama's decoder with fused matrices. Source: transformers Phi3Config and Phi3ForCausalLM. */
@@ -23,25 +23,10 @@ export const phi3 = defineLanguageModel<DecoderConfig>({
   },
 
   parseConfig(json) {
-    const hiddenSize = json.size('hidden_size')
-    const heads = json.size('num_attention_heads')
-    const headDim = json.has('head_dim') ? json.size('head_dim') : hiddenSize / heads
-    json.oneOf('hidden_act', { silu: true })
+    const decoder = parseDecoder(json)
     return {
-      hiddenSize,
-      heads,
-      headDim,
-      vocabSize: json.size('vocab_size'),
-      intermediateSize: json.size('intermediate_size'),
-      layers: json.size('num_hidden_layers'),
-      kvHeads: json.sizeOrNull('num_key_value_heads') ?? heads,
-      rmsNormEps: json.float('rms_norm_eps'),
-      maxPositions: json.size('max_position_embeddings'),
-      tiedEmbeddings: json.bool('tie_word_embeddings'),
-      rope: parsePhi3Rope(json, headDim),
-      qkvBias: false,
-      outputBias: false,
-      mlpBias: false,
+      ...decoder,
+      rope: asLongrope(json, decoder.rope),
       slidingWindow: json.sizeOrNull('sliding_window'),
       fusedProjections: true,
     }
@@ -52,8 +37,7 @@ export const phi3 = defineLanguageModel<DecoderConfig>({
 })
 
 /** Phi-3 knows longrope alone; its first files call it `su` or `yarn`. */
-function parsePhi3Rope(json: ConfigReader, headDim: number): RopeConfig {
-  const rope = parseRope(json, headDim)
+function asLongrope(json: ConfigReader, rope: RopeConfig): RopeConfig {
   const { scaling } = rope
   if (!scaling) return rope
   const type = scaling.rope_type ?? scaling.type ?? 'default'
