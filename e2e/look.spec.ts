@@ -31,7 +31,7 @@ async function askAndLook(chat: Visit, start = '09') {
 test('the words of an answer show where each looked', async ({ chat }) => {
   const { turns } = await askAndLook(chat)
   const map = chat.part('look-map')
-  await expect(told(chat)).toContainText('of this word’s attention')
+  await expect(told(chat)).toContainText('of its attention is on the picture')
   // The text is the same as before, its words now buttons.
   await expect(chat.text()).toHaveText(turns[0]!.reply)
   const first = await drawn(map)

@@ -44,6 +44,6 @@ test('a picture is cut where the grid ends inside it, not where it reaches past 
 })
 
 test('shares in words, and of the whole picture', () => {
-  expect(cellInWords(shares, 0)).toBe('Row 1, column 1: clip 75%, dinov2 25%')
+  expect(cellInWords(shares, ['clip', 'dinov2'], 0)).toBe('Row 1, column 1: clip 75%, dinov2 25%')
   expect(meanShares(shares)).toEqual([0.625, 0.375])
 })

@@ -36,7 +36,7 @@ export function isCut({ region: { left, top, right, bottom } }: Pick<LookImage, 
 }
 
 /** A cell's shares in words: `Row 2, column 5: siglip 61%, dinov2 39%`. */
-export function cellInWords({ columns, values, towers = [] }: LookImage, cell: number): string {
+export function cellInWords({ columns, values }: LookImage, towers: readonly string[], cell: number): string {
   const shares = towers.map((name, tower) => `${name} ${percent(values[cell * towers.length + tower]!)}`)
   return `Row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}: ${shares.join(', ')}`
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   heatColour,
   heatPixels,
+  rangeOf,
   rgbToOklab,
   sharesPixels,
   TOWER_COLOURS,
@@ -40,9 +41,15 @@ describe('between cells', () => {
   })
 })
 
+test('the range is that of all grids, or of one tower', () => {
+  expect(rangeOf([{ values: [2, 5] }, { values: [3, 1] }])).toEqual({ least: 1, most: 5 })
+  expect(rangeOf([{ values: [0.9, 0.1, 0.6, 0.4] }], 1, 2)).toEqual({ least: 0.1, most: 0.4 })
+  expect(rangeOf([])).toEqual({ least: 0, most: 0 })
+})
+
 describe('pixels', () => {
   test('of heat go from the ramp’s start to its end', () => {
-    const { data, width, height } = heatPixels({ rows: 1, columns: 2, values: [0, 3] }, 3)
+    const { data, width, height } = heatPixels({ rows: 1, columns: 2, values: [1, 3] }, { least: 1, most: 3 })
     expect([width, height]).toEqual([192, 96])
     expect([...data.slice(0, 3)]).toEqual([...heatColour(0)])
     expect([...data.slice(-4, -1)]).toEqual([...heatColour(1)])
@@ -52,12 +59,15 @@ describe('pixels', () => {
   })
 
   test('of nothing at all are the ramp’s start', () => {
-    const { data } = heatPixels({ rows: 1, columns: 1, values: [0] }, 0)
+    const { data } = heatPixels({ rows: 1, columns: 1, values: [0] }, { least: 0, most: 0 })
     expect([...data.slice(0, 3)]).toEqual([...heatColour(0)])
   })
 
   test('of one tower’s share take that tower’s values', () => {
-    const { data } = towerPixels({ rows: 1, columns: 2, values: [1, 0, 0.25, 0.75] }, 2, 1, 0.75)
+    const { data } = towerPixels({ rows: 1, columns: 2, values: [1, 0, 0.25, 0.75] }, 2, 1, {
+      least: 0,
+      most: 0.75,
+    })
     expect([...data.slice(0, 3)]).toEqual([...heatColour(0)])
     expect([...data.slice(4, 7)]).toEqual([...heatColour(1)])
   })

@@ -81,25 +81,47 @@ export function valueAt({ rows, columns, values }: Grid, x: number, y: number): 
 }
 
 /** How much of the picture a heat map lets through: more of it where there is little to show. */
-const opacityOf = (share: number) => 0.5 + 0.3 * Math.min(1, Math.max(0, share))
+const opacityOf = (share: number) => 0.5 + 0.3 * share
 
 /** Of mixed colours, which say nothing by their strength. */
 const MIXED_OPACITY = 0.8
 
-/** A smooth heat map; `most` is the value of the ramp's end. */
-export function heatPixels(grid: Grid, most: number): Pixels {
+/** The values at the ramp's ends. */
+export interface Range {
+  least: number
+  most: number
+}
+
+/** Of all values, or of every `step`th from `start` on. */
+export function rangeOf(grids: readonly Pick<Grid, 'values'>[], start = 0, step = 1): Range {
+  let least = Infinity
+  let most = 0
+  for (const { values } of grids) {
+    for (let i = start; i < values.length; i += step) {
+      least = Math.min(least, values[i]!)
+      most = Math.max(most, values[i]!)
+    }
+  }
+  return { least: Math.min(least, most), most }
+}
+
+/** Where a value lies in a range, 0 to 1. */
+const shareOf = (value: number, { least, most }: Range) =>
+  most > least ? Math.min(1, Math.max(0, (value - least) / (most - least))) : 0
+
+/** A smooth heat map. */
+export function heatPixels(grid: Grid, range: Range): Pixels {
   const scale = Math.max(1, Math.ceil(192 / Math.max(grid.rows, grid.columns)))
   return draw(grid.columns * scale, grid.rows * scale, (x, y) => {
-    const share = most > 0 ? valueAt(grid, (x + 0.5) / scale, (y + 0.5) / scale) / most : 0
-    return [...RAMP[Math.round(Math.min(1, share) * 255)]!, opacityOf(share)]
+    const share = shareOf(valueAt(grid, (x + 0.5) / scale, (y + 0.5) / scale), range)
+    return [...RAMP[Math.round(share * 255)]!, opacityOf(share)]
   })
 }
 
 /** One pixel a cell: the ramp's colour for one tower's share. */
-export function towerPixels(grid: Grid, towers: number, tower: number, most: number): Pixels {
+export function towerPixels(grid: Grid, towers: number, tower: number, range: Range): Pixels {
   return draw(grid.columns, grid.rows, (x, y) => {
-    const value = grid.values[(y * grid.columns + x) * towers + tower]!
-    const share = most > 0 ? value / most : 0
+    const share = shareOf(grid.values[(y * grid.columns + x) * towers + tower]!, range)
     return [...heatColour(share), opacityOf(share)]
   })
 }

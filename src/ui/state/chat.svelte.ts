@@ -1,6 +1,7 @@
 import type { AskEvent, ChatMessage, FinishReason, ModelInfo, Reply, SamplingOptions } from '../../worker/api'
 import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
 import { explain, type Problem } from '../text/explain'
+import { towerName } from '../text/format'
 import type { Lookable } from '../look/look.svelte'
 import { wordsOf, type Piece } from '../look/words'
 import type { ChatStore } from './chat-store'
@@ -231,7 +232,7 @@ export class Chat {
     const { model } = this.#engine
     const pictures = this.entries.flatMap((entry) => (entry.role === 'user' ? entry.pictures : []))
     if (!model || !words.length || !pictures.length) return
-    this.#lookable = { answer, model, what: { words, pictures, towers: model.towers } }
+    this.#lookable = { answer, model, what: { words, pictures, towers: model.towers.map(towerName) } }
   }
 
   /** Keeps the chat for the next visit. Storage that is full or forbidden costs only that. */
@@ -291,7 +292,7 @@ function activityOf(event: Exclude<AskEvent, { type: 'notice' }>): string {
     case 'tower': {
       const { name, tower, towers, doneBytes, totalBytes } = event
       const share = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 0
-      return `Fetching vision tower ${tower + 1} of ${towers}, ${name}: ${share}%`
+      return `Fetching vision tower ${tower + 1} of ${towers}, ${towerName(name)}: ${share}%`
     }
     case 'prefill':
       return `Reading ${event.promptTokens - event.reusedTokens} tokens`

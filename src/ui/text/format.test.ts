@@ -8,6 +8,7 @@ import {
   formatTimeLeft,
   formatTokenRate,
   plural,
+  towerName,
 } from './format'
 
 describe('format', () => {
@@ -62,4 +63,11 @@ describe('format', () => {
     expect(plural(1, 'token')).toBe('1 token')
     expect(plural(2, 'token')).toBe('2 tokens')
   })
+})
+
+test('a tower in a folder is called as the folder, any other as its repository', () => {
+  expect(towerName('./towers/clip')).toBe('clip')
+  expect(towerName('./towers/convnext-multi-stage/')).toBe('convnext-multi-stage')
+  expect(towerName('facebook/dinov2-giant-res378')).toBe('facebook/dinov2-giant-res378')
+  expect(towerName('clip_vision_model')).toBe('clip_vision_model')
 })

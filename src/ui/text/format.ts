@@ -65,3 +65,8 @@ export function formatTokenRate(tokensPerSecond: number): string {
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** A vision tower's name as people read it: of a folder beside the checkpoint its last part, else what the config says. */
+export function towerName(name: string): string {
+  return name.startsWith('./') ? (name.split('/').filter(Boolean).at(-1) ?? name) : name
+}
