@@ -208,7 +208,7 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
         gpuBytes: 17e6,
         peakHostBytes: 20e6,
         loadMs: 400,
-        notes: [],
+        notes: modes.has('towers') ? ['siglip runs on the CPU: its encoder does not share the GPU.'] : [],
       }
     },
 

@@ -85,13 +85,12 @@ test('towers share every cell, by name', async () => {
   })
 })
 
-test('asks for no weights again where towers come and go', async () => {
+test('asks for no weights again where towers come and go, as the plan said they would', async () => {
   const fetched: string[] = []
-  await engine.loadFrom(
-    golden.checkpoint,
-    { dtype: 'f32', template: golden.facts.conv_mode, memoryBytes: 1 },
-    () => {},
-  )
+  const options = { dtype: 'f32', template: golden.facts.conv_mode, memoryBytes: 1 } as const
+  const planned = await engine.planFrom(golden.checkpoint, options)
+  await engine.loadFrom(golden.checkpoint, options, () => {})
+  expect(engine.loaded!.plan.towers).toEqual(planned.towers)
   expect(engine.loaded!.plan.towers.some(({ resident }) => !resident)).toBe(true)
   await engine.ask(request, (event) => {
     if (event.type === 'tower') fetched.push(event.name)

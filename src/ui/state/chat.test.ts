@@ -130,6 +130,68 @@ describe('chat', () => {
     expect(chat.entries[1]).toMatchObject({ id: 'a', text: 'Ye', phase: 'interrupted' })
   })
 
+  test('the newest answer about a picture can be looked into, with all pictures so far', async () => {
+    const { chat, engine } = stage(async (_request, onEvent) => {
+      onEvent({ type: 'token', text: 'A fr', tokenId: 1, index: 0 })
+      onEvent({ type: 'token', text: 'og', tokenId: 2, index: 1 })
+      return reply('A frog')
+    })
+    const model = { towers: ['./towers/clip', 'dinov2'] }
+    Object.assign(engine, { model })
+    await chat.send('What?', [picture('a')])
+    const first = chat.entries[1] as Answer
+    expect(chat.lookable(first)).toEqual({
+      words: [
+        { text: 'A', tokens: [0] },
+        { text: 'frog', tokens: [0, 1] },
+      ],
+      pictures: [expect.objectContaining({ id: 'a' })],
+      towers: ['clip', 'dinov2'],
+    })
+    await chat.send('And this?', [picture('b')])
+    const second = chat.entries[3] as Answer
+    expect(chat.lookable(first)).toBeUndefined()
+    expect(chat.lookable(second)!.pictures.map(({ id }) => id)).toEqual(['a', 'b'])
+    // Another model holds nothing of it.
+    Object.assign(engine, { model: { ...model } })
+    expect(chat.lookable(second)).toBeUndefined()
+  })
+
+  test('an answer without a picture cannot', async () => {
+    const { chat, engine } = stage(async (_request, onEvent) => {
+      onEvent({ type: 'token', text: 'Yes', tokenId: 1, index: 0 })
+      return reply('Yes')
+    })
+    Object.assign(engine, { model: { towers: [] } })
+    await chat.send('Is it?', [])
+    expect(chat.lookable(chat.entries[1] as Answer)).toBeUndefined()
+  })
+
+  test('a tower that is fetched shows how far it is, and a notice stays with the answer', async () => {
+    const seen: [string, string][] = []
+    const { chat, saved } = stage(async (_request, onEvent) => {
+      const note = () => {
+        const { phase, activity } = chat.entries[1] as Answer
+        seen.push([phase, activity])
+      }
+      onEvent({ type: 'encoding', image: 0, images: 1, cached: false })
+      const tower = { type: 'tower', image: 0, tower: 1, towers: 4, name: './towers/clip' } as const
+      onEvent({ ...tower, doneBytes: 419, totalBytes: 1000 })
+      note()
+      onEvent({ type: 'notice', message: 'The picture stands elsewhere.' })
+      note()
+      return reply('A')
+    })
+    await chat.send('What?', [picture('a')])
+    const fetching = 'Fetching vision tower 2 of 4, clip: 41%'
+    expect(seen).toEqual([
+      ['encoding', fetching],
+      ['encoding', fetching],
+    ])
+    expect((chat.entries[1] as Answer).notices).toEqual(['The picture stands elsewhere.'])
+    expect(saved.at(-1)!.entries[1]).toMatchObject({ notices: ['The picture stands elsewhere.'] })
+  })
+
   test('nothing is asked without a model or without words', async () => {
     const { chat, engine } = stage(async () => reply('A'))
     await chat.send('   ', [picture('a')])
