@@ -1,6 +1,6 @@
 """Trains the assistant around the pretrained towers, Cambrian's recipe in miniature.
 
-  connector   stage 1: aux projectors, aggregator, samplers inside the language model and newline learn; towers and language model are frozen
+  connector   stage 1: aux projectors, aggregator, samplers inside the language model and newline learn; towers and language model are frozen. It starts from an aggregator that does what the LLaVA model's projector did (warm.py)
   finetune    stage 2: connector and language model learn; the towers stay frozen (--tower-rate lets the ConvNeXt learn too)
 
 In both stages heads that exist only here ask the aggregator's grid what its cells show: a dialog's few tokens alone tell it little.
@@ -21,11 +21,12 @@ import convnext as C
 import cambrian as M
 import sva
 import tower as W
+import warm
 from dialogs import Text, picture_first
 from pictures import D
 import train as T
 
-LIMIT = 73 + 103    # ids of a training dialog behind the prefix
+LIMIT = 160         # ids of a training dialog behind the prefix
 
 
 def build(base, scale, text, out=None):
@@ -40,7 +41,8 @@ def build(base, scale, text, out=None):
     path = os.path.join(out or '', 'convnext.pt')
     if out and os.path.exists(path):
         convnext.load_state_dict(torch.load(path, map_location='cpu')['net'])
-    net = M.Cambrian(M.configuration(config, scale, text.image_position), [config['vision_config']['hidden_size'], sum(convnext.dims)])
+    widths = [config['vision_config']['hidden_size'], sum(convnext.dims)]
+    net = M.Cambrian(M.configuration(config, scale, text.image_position, sum(widths)), widths)
     llm = {k.removeprefix('language_model.'): v for k, v in weights.items() if k.startswith('language_model.')}
     missing, extra = net.load_state_dict(llm, strict=False)
     assert not extra and all(is_connector(k) for k in missing), (missing, extra)
@@ -55,6 +57,14 @@ def load_clip(clip, state):
     state = {k if k in own else k.removeprefix('vision_model.'): v for k, v in state.items()}
     missing, extra = clip.load_state_dict(state, strict=False)
     assert not extra and not [k for k in missing if 'position_ids' not in k], (missing, extra)
+
+
+def llava_projector(base):
+    """The LLaVA model's projector, frozen."""
+    w = {k.split('projector.')[1]: v for k, v in M.read_tensors(base).items() if 'multi_modal_projector.' in k}
+    net = nn.Sequential(nn.Linear(*w['linear_1.weight'].shape[::-1]), nn.GELU(), nn.Linear(*w['linear_2.weight'].shape[::-1]))
+    net.load_state_dict({f'{at}.{part}': w[f'linear_{n}.{part}'] for at, n in ((0, 1), (2, 2)) for part in ('weight', 'bias')})
+    return net.requires_grad_(False)
 
 
 def is_connector(name):
@@ -90,7 +100,7 @@ class Batches:
             if stage == 'connector' and rng.random() < .5:
                 turns = [(rng.choice(D.CAPTION_PROMPTS), D.caption(s), True)]
             else:
-                turns = picture_first(D.dialog(s, rng))
+                turns = picture_first(D.dialog(s, rng, rng.choice([2, 4, 6, 8])))
             rows.append(self.text.encode(turns, n, LIMIT, rng.random() < .5))
         if stage == 'finetune':
             rows += [self.text.encode(D.dialog(None, rng), 0, LIMIT, rng.random() < .5) for _ in range(self.batch // 16)]
@@ -129,14 +139,21 @@ def worker(rank, args):
     if state:
         net.load_state_dict(state['net'])
         grid_heads.load_state_dict(state['grid_heads'])
-        if state['convnext'] is not None and start != 'connector':
+        if state['convnext'] is not None:
             towers.convnext.load_state_dict(state['convnext'])
             heads.load_state_dict(state['heads'])
+    source = P.Pictures(args.data)
+    if not state:
+        projector = llava_projector(args.base)
+        warm.start(net, towers, projector, source)
+        if rank == 0:
+            print('share of the projector that the grid misses at the start:', round(warm.check(net, towers, projector, source), 4), flush=True)
     for part in (net, towers, heads, grid_heads):
         part.to(args.device)
     towers.convnext.to(memory_format=torch.channels_last)
     towers.clip.requires_grad_(False).eval()
-    first, frozen = args.stage == 'connector', args.stage == 'connector' or args.tower_rate == 0
+    first = args.stage != 'finetune'
+    frozen = first or args.tower_rate == 0
     if frozen:
         towers.requires_grad_(False)
     if first:
@@ -153,23 +170,23 @@ def worker(rank, args):
         print('parameters: connector', sum(p.numel() for n, p in net.named_parameters() if is_connector(n)), 'language model',
               sum(p.numel() for n, p in net.named_parameters() if not is_connector(n)), 'towers', sum(p.numel() for p in towers.parameters()),
               'image_position', text.image_position, flush=True)
-    make = Batches(P.Pictures(args.data), text, args.batch, args.mix)
+    make = Batches(source, text, args.batch, args.mix)
     prefix = torch.tensor(text.prefix, device=args.device)
     path = os.path.join(args.out, args.stage + '.pt')
-    keep = lambda: W.save(path, net=net.state_dict(), convnext=None if first else towers.convnext.state_dict(), heads=heads.state_dict(),
+    keep = lambda: W.save(path, net=net.state_dict(), convnext=None if frozen else towers.convnext.state_dict(), heads=heads.state_dict(),
                           grid_heads=grid_heads.state_dict(), run=run.state())
     for batch in T.stream(argparse.Namespace(**dict(vars(args), seed=args.seed + 7 * run.steps)), team, make, args.stage):
-        (ids, labels, _), seen = batch['text'], {}
+        seen = {}
         with T.autocast(args):
             with torch.set_grad_enabled(not frozen):
                 features, maps = towers(P.pixels(batch['raw_small']), P.pixels(batch['raw']))
-            loss = answer_loss(net, prefix, ids, labels, features, make.sizes, seen)
+            loss = answer_loss(net, prefix, *batch['text'][:2], features, make.sizes, seen)
         cells = grid_heads.loss(seen['grid'], batch['targets'])
         total = loss + args.aux * cells + (0. if frozen else args.aux * W.heads_loss(heads, maps, batch['targets']))
-        if not run.step(total, len(ids)):
+        if not run.step(total, len(batch['text'][0])):
             break
         if rank == 0 and run.steps % 50 == 0:
-            print('  dialogs', round(loss.item(), 4), 'grid', round(cells.item(), 4), flush=True)
+            print('  loss', round(loss.item(), 4), 'grid', round(cells.item(), 4), flush=True)
         if run.due(3):
             keep()
     if rank == 0:
@@ -184,7 +201,7 @@ def main():
     p.add_argument('--data', default='data')
     p.add_argument('--out', default='out')
     p.add_argument('--base', required=True, help='repository of the LLaVA model that gives language model, CLIP tower and tokenizer')
-    p.add_argument('--start', help='a state in --out to start from, connector by default')
+    p.add_argument('--start', help='a state in --out to start from; by default that of the stage before')
     p.add_argument('--resume', action='store_true', help='go on with an interrupted run of this stage')
     p.add_argument('--scale', default='nano', choices=list(M.SCALES))
     p.add_argument('--device', default='cpu')

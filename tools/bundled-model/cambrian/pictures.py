@@ -6,7 +6,7 @@ its (width, height) with the longer side 64, the numbers that decide which cells
 import os, sys
 import numpy as np
 from PIL import Image
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import data as D
 
 SMALL, LARGE = 48, 64
