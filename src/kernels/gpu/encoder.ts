@@ -80,7 +80,8 @@ export class Encoder {
 
   /** A temporary of the innermost scope. Its contents are undefined until written. */
   temp(shape: readonly number[], dtype: Dtype = 'f32', label = 'temp'): Tensor {
-    const buffer = this.arena.take(label, sizeBytes(shape, dtype))
+    // What is only collected is never written: the least buffer stands for it.
+    const buffer = this.arena.take(label, this.collected ? 0 : sizeBytes(shape, dtype))
     this.scopes[this.scopes.length - 1]!.add(buffer)
     return { shape, dtype, buffer, offset: 0 }
   }
@@ -344,12 +345,14 @@ export async function mapOrLost(gpu: Gpu, staging: GPUBuffer): Promise<void> {
   try {
     await staging.mapAsync(0x01) // READ
   } catch (cause) {
-    gpu.throwIfLost()
-    // The loss is announced a moment after the mapping fails.
-    const lost = await Promise.race([gpu.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 500))])
-    if (lost) throw lost
-    throw cause
+    throw await lossOr(gpu, cause)
   }
+}
+
+/** Why a call on a buffer failed: the device's loss, which is announced a moment later, or else the cause itself. */
+export async function lossOr(gpu: Gpu, cause: unknown): Promise<unknown> {
+  const soon = () => new Promise<undefined>((resolve) => setTimeout(resolve, 500))
+  return gpu.lostError ?? (await Promise.race([gpu.lost, soon()])) ?? cause
 }
 
 function* buffersIn(value: unknown): Generator<GPUBuffer> {

@@ -1,6 +1,6 @@
 import { SelfTestError } from '../errors'
 import type { Gpu } from '../gpu/device'
-import { mapOrLost, type Encoder } from '../gpu/encoder'
+import { lossOr, mapOrLost, type Encoder } from '../gpu/encoder'
 import { sizeBytes, type Tensor } from '../tensor'
 import { SAMPLE_PROBLEM } from './sample'
 
@@ -92,7 +92,7 @@ export class TokenReader {
     if (!request) throw new Error('token-reader: next() without a request')
     await request.mapped
     if (this.destroyed) throw new Error('token-reader: destroyed while an id was awaited')
-    const [id = 0, status = 0] = new Uint32Array(request.slot.staging.getMappedRange(0, 8))
+    const [id = 0, status = 0] = await this.words(request.slot)
     request.slot.staging.unmap()
     this.free.push(request.slot)
     if (request.hasStatus && status !== 0) {
@@ -102,6 +102,15 @@ export class TokenReader {
       )
     }
     return id
+  }
+
+  /** A mapped slot's id and status. A device lost since then has unmapped it. */
+  private async words({ staging }: Slot): Promise<Uint32Array> {
+    try {
+      return new Uint32Array(staging.getMappedRange(0, 8).slice(0))
+    } catch (cause) {
+      throw await lossOr(this.gpu, cause)
+    }
   }
 
   /** Waits for the requests in flight and drops their ids, so that the slots are free again. */
