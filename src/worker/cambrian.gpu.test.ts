@@ -106,6 +106,18 @@ describe.each(['cambrian-llama3', 'cambrian-phi3'])('%s in f32', (name) => {
   })
 })
 
+test("a picture leaves none of its towers' temporaries behind", async () => {
+  const golden = new OriginalCase('cambrian-phi3')
+  const { engine, load } = loaded(golden)
+  await load()
+  const { images, vlm } = engine.loaded!
+  const [image] = conversationOf(golden, golden.facts.turns[0]!)[0]!.images!
+  const bytes = async () => new Uint8Array(await image!.blob.arrayBuffer())
+  await images!.encode('picture', bytes, new AbortController().signal)
+  expect(vlm.arena.totalBytes).toBe(0)
+  await engine.unload()
+})
+
 describe.each(['cambrian-llama3', 'cambrian-phi3'])('%s in f16', (name) => {
   const golden = new OriginalCase(name)
   const { engine, load } = loaded(golden, { dtype: 'f16' })
