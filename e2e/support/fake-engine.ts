@@ -229,7 +229,16 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
           const totalBytes = 2 * parameters
           for (let part = 0; part <= 10; part++) {
             const doneBytes = (totalBytes * part) / 10
-            onEvent({ type: 'tower', image, tower, towers: TOWERS.length, name, doneBytes, totalBytes })
+            onEvent({
+              type: 'tower',
+              image,
+              tower,
+              towers: TOWERS.length,
+              name,
+              doneBytes,
+              totalBytes,
+              cached: image > 0,
+            })
             await sleep(40)
           }
         }

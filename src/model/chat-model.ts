@@ -9,6 +9,7 @@ import { loadWeights } from './load-weights'
 import type { MemoryPlan } from './plan'
 import type { OnnxLoader } from './onnx/runtime'
 import { towerLoader } from './load-tower'
+import type { OpenByteStore } from './tower-keeper'
 import { selectFeatures } from './towers'
 import { Tokenizer } from './tokenizer'
 import { Vlm } from './vlm'
@@ -43,6 +44,7 @@ export class ChatModel {
     options: {
       codecs: Codecs
       onnx?: OnnxLoader | undefined
+      towerStore?: OpenByteStore | undefined
       template?: string | undefined
       signal: AbortSignal
       onProgress: (progress: ModelProgress) => void
@@ -68,6 +70,7 @@ export class ChatModel {
         isResident: (tower) => plan.towers[tower]!.resident,
         load: towerLoader(gpu, arena, opened, plan, {
           onnx: options.onnx,
+          store: options.towerStore,
           onNote: (note) => void notes.add(note),
         }),
       })

@@ -5,22 +5,32 @@ import { loadWeights } from './load-weights'
 import { readEncoder } from './onnx/read-encoder'
 import type { OnnxLoader } from './onnx/runtime'
 import type { MemoryPlan } from './plan'
-import type { TowerStage } from './towers'
+import { TowerKeeper, type OpenByteStore } from './tower-keeper'
+import type { LoadedTower, TowerLoadOptions, TowerStage } from './towers'
 
 /**
  * Brings a tower that is not among the loaded weights: its own weights from their repository, or an encoder's file that
- * another engine opens.
+ * another engine opens. Files of towers that do not stay are kept in the host's store, where it has one.
  *
  * Throws: as loadWeights and ExternalTower.open; ConfigError where the host has no such engine. Nothing stays allocated.
  */
 export function towerLoader(
   gpu: Gpu,
   arena: Arena,
-  opened: OpenedModel,
+  model: OpenedModel,
   plan: MemoryPlan,
-  host: { onnx: OnnxLoader | undefined; onNote: (note: string) => void },
+  host: {
+    onnx: OnnxLoader | undefined
+    store: OpenByteStore | undefined
+    onNote: (note: string) => void
+  },
 ): TowerStage['load'] {
-  return async (index, { signal, onProgress }) => {
+  const keeper = host.store && new TowerKeeper(host.store, host.onNote)
+  const load = async (
+    opened: OpenedModel,
+    index: number,
+    { signal, onProgress }: TowerLoadOptions,
+  ): Promise<LoadedTower> => {
     const { name, prefix, tower, output } = opened.blueprint.vision!.towers[index]!
     const { external } = tower
     if (external) {
@@ -47,5 +57,10 @@ export function towerLoader(
       weights.destroy()
       throw error
     }
+  }
+  return async (index, options) => {
+    if (!keeper || plan.towers[index]!.resident) return load(model, index, options)
+    const { signal, onProgress } = options
+    return keeper.keep(model, onProgress, (opened, onProgress) => load(opened, index, { signal, onProgress }))
   }
 }

@@ -172,6 +172,8 @@ export type AskEvent =
       name: string
       doneBytes: number
       totalBytes: number
+      /** All bytes so far were kept on this device from an earlier picture. */
+      cached: boolean
     }
   /** Something about the answer that the reader should know. */
   | { type: 'notice'; message: string }

@@ -12,6 +12,7 @@ import { planMemory } from '../model/plan'
 import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
+import type { OpenByteStore } from '../model/tower-keeper'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
 import type {
@@ -51,6 +52,11 @@ export interface EngineHost {
   readonly selfTest?: typeof selfTest
   /** Gives the engine that runs ONNX encoders, when a model first has one. */
   readonly onnx?: OnnxLoader
+  /**
+   * Opens where towers that are fetched for each picture are kept; asked once for each model that has such towers.
+   * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each picture.
+   */
+  readonly towerStore?: OpenByteStore
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -139,6 +145,7 @@ export class Engine implements EngineApi {
         const model = await ChatModel.load(gpu, opened, plan, {
           codecs: this.codecs,
           onnx: this.host.onnx,
+          towerStore: this.host.towerStore,
           template: options.template,
           signal,
           onProgress,

@@ -39,8 +39,9 @@ export async function preparePrompt(
   for (const [i, { id, blob }] of inputs.entries()) {
     onEvent({ type: 'encoding', image: i, images: inputs.length, cached: images!.has(id) })
     const bytes = async () => new Uint8Array(await blob.arrayBuffer())
+    const told = model.notes.size
     encoded.push(
-      await images!.encode(id, bytes, signal, ({ tower, towers, doneBytes, totalBytes }) =>
+      await images!.encode(id, bytes, signal, ({ tower, towers, doneBytes, totalBytes, cached = false }) =>
         onEvent({
           type: 'tower',
           image: i,
@@ -49,9 +50,11 @@ export async function preparePrompt(
           name: model.plan.towers[tower]!.name,
           doneBytes,
           totalBytes,
+          cached,
         }),
       ),
     )
+    for (const message of [...model.notes].slice(told)) onEvent({ type: 'notice', message })
   }
   const { vision } = model.opened.blueprint
   const prompt = buildPrompt(ids, vision?.imageTokenId, encoded)

@@ -88,6 +88,7 @@ export function parseBaseUrl(text: string, where: string): string {
 /** Reads files of a site with HEAD, GET and byte ranges. */
 export class HttpSource implements CheckpointSource {
   readonly name: string
+  readonly address: string
   ignoresRanges = false
   readonly #site: Site
   readonly #fetch: typeof fetch
@@ -96,6 +97,7 @@ export class HttpSource implements CheckpointSource {
 
   constructor(site: Site, options: HttpOptions) {
     this.name = site.name
+    this.address = site.urlOf('')
     this.#site = site
     // Called as a plain function: browsers refuse fetch with another `this`.
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init))

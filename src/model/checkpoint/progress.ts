@@ -12,6 +12,8 @@ export interface StreamProgress {
   bytesPerSecond: number
   /** Infinity until the speed is known. */
   secondsLeft: number
+  /** True where all bytes so far came from what this device keeps. */
+  cached?: boolean
 }
 
 /** At most ten reports a second, and one for each file begun: its first bytes may be long in coming. */

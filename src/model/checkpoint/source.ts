@@ -8,6 +8,8 @@ import { CheckpointError } from '../errors'
 export interface CheckpointSource {
   /** Shown to people: `owner/name@revision`, a URL, a folder's name. */
   readonly name: string
+  /** URL of the folder, the same from visit to visit; undefined for files at hand. */
+  readonly address?: string
   /**
    * True once the server was seen to answer a byte range with the whole file. Skipping ahead then means
    * reading and discarding.

@@ -10,6 +10,7 @@ export function subfolderSource(source: CheckpointSource, folder: string): Check
   const within = (path: string) => prefix + path
   return {
     name: `${source.name}/${folder}`,
+    ...(source.address !== undefined && { address: source.address + prefix }),
     get ignoresRanges() {
       return source.ignoresRanges ?? false
     },

@@ -1,0 +1,237 @@
+import type { ByteStore, ByteWriter } from './byte-store'
+import { reasonOf } from './retry'
+import type { ByteRange, CheckpointSource } from './source'
+
+export interface KeepOptions {
+  readonly store: ByteStore
+  /** Sizes of files that are known already; others are asked of the source, once. */
+  readonly sizes?: Iterable<readonly [path: string, sizeBytes: number]> | undefined
+  /** Told where the bytes of each stream come from, before the first of them. */
+  readonly onStream?: ((isKept: boolean) => void) | undefined
+  /** Told why bytes could not be kept, or read where they are kept; they then come from the source. */
+  readonly onTrouble?: ((reason: string) => void) | undefined
+}
+
+/** A source whose bytes stay on this device once they were read. */
+export interface KeptSource extends CheckpointSource {
+  /** Ends what is still being written: whole streams are kept, all others forgotten. */
+  settle(): Promise<void>
+}
+
+/**
+ * Keeps the bytes of `source` in a store as they are streamed, and streams them from there the next time. Only what
+ * was read to its end is served; a stream that breaks is kept whole where the next one goes on at the byte reached.
+ *
+ * Bytes are known by the source's address, the file's path and size, and the range. So a file whose size changed is
+ * fetched anew, but one that changed within its size (a branch that moved on, another file at the same URL) is not
+ * noticed, nor is damage to what the store holds: nothing is hashed.
+ *
+ * Of a source without an address (files at hand) nothing is kept: reading it is as quick, and its name identifies nothing.
+ */
+export function keptSource(source: CheckpointSource, options: KeepOptions): KeptSource {
+  const { address } = source
+  const sizes = new Map<string, number | undefined>(options.sizes)
+  const keeper = new Keeper(options)
+  const sizeOf = async (path: string, signal?: AbortSignal) => {
+    if (!sizes.has(path)) sizes.set(path, await source.sizeOf(path, signal))
+    return sizes.get(path)
+  }
+  return {
+    name: source.name,
+    ...(address !== undefined && { address }),
+    get ignoresRanges() {
+      return source.ignoresRanges ?? false
+    },
+    sizeOf,
+    readText: (path, options) => source.readText(path, options),
+    async stream(path, { start = 0, end, signal } = {}) {
+      const sizeBytes = address === undefined ? undefined : await sizeOf(path, signal)
+      const stop = end ?? sizeBytes
+      if (address === undefined || stop === undefined || stop <= start) {
+        options.onStream?.(false)
+        return source.stream(path, { start, end, signal })
+      }
+      const keyFrom = (start: number) => JSON.stringify([address, path, sizeBytes, start, stop])
+      const fetch = (from: number) => source.stream(path, { start: from, end: stop, signal })
+      return keeper.stream({ start, end: stop, signal }, keyFrom, fetch)
+    },
+    settle: () => keeper.settle(),
+  }
+}
+
+type Fetch = (from: number) => Promise<ReadableStream<Uint8Array>>
+
+/** Bytes on their way into the store. */
+interface Writing {
+  readonly key: string
+  readonly writer: ByteWriter
+}
+
+class Keeper {
+  /** What broken streams had written, by the key of the stream that would go on. */
+  private readonly broken = new Map<string, Writing>()
+  private readonly ending = new Set<Promise<void>>()
+
+  constructor(private readonly options: KeepOptions) {}
+
+  async stream(
+    { start, end, signal }: ByteRange & { start: number; end: number },
+    keyFrom: (start: number) => string,
+    fetch: Fetch,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const key = keyFrom(start)
+    const begun = this.broken.get(key)
+    this.broken.delete(key)
+    const kept = begun ? undefined : await this.attempt(() => this.options.store.read(key))
+    this.options.onStream?.(kept !== undefined)
+    if (kept) return this.serve(kept, key, { start, end }, fetch)
+
+    let stream: ReadableStream<Uint8Array>
+    try {
+      stream = await fetch(start)
+    } catch (error) {
+      if (begun) this.park(key, begun)
+      throw error
+    }
+    const writer = begun?.writer ?? (await this.attempt(() => this.options.store.write(key, end - start)))
+    if (!writer) return stream
+    return this.record(stream, { key: begun?.key ?? key, writer }, { start, end, signal }, keyFrom)
+  }
+
+  async settle(): Promise<void> {
+    for (const { writer } of this.broken.values()) this.end(() => writer.abort())
+    this.broken.clear()
+    await Promise.all(this.ending)
+  }
+
+  /** Streams what is kept. Where it cannot be read to its end it is forgotten, and the rest is fetched. */
+  private serve(
+    kept: ReadableStream<Uint8Array>,
+    key: string,
+    { start, end }: { start: number; end: number },
+    fetch: Fetch,
+  ): ReadableStream<Uint8Array> {
+    const { store, onStream } = this.options
+    let reader = kept.getReader()
+    let isKept = true
+    let isCancelled = false
+    let at = start
+    const next = async () => {
+      try {
+        const { done, value } = await reader.read()
+        if (done && at === end) return undefined
+        if (!done && value.byteLength <= end - at) return value
+        throw new Error(`${end - start} bytes were kept, ${done ? at - start : 'more'} were read`)
+      } catch (error) {
+        this.tell(error)
+        reader.cancel().catch(() => undefined)
+        await this.attempt(() => store.remove(key))
+        isKept = false
+        if (at === end) return undefined
+        onStream?.(false)
+        reader = (await fetch(at)).getReader()
+        if (isCancelled) await reader.cancel()
+        return (await reader.read()).value
+      }
+    }
+    return onDemand({
+      async pull(controller) {
+        const value = isKept ? await next() : (await reader.read()).value
+        if (!value) return controller.close()
+        at += value.byteLength
+        controller.enqueue(value)
+      },
+      cancel(reason) {
+        isCancelled = true
+        return reader.cancel(reason)
+      },
+    })
+  }
+
+  /** Streams what is fetched, and writes it down on the way. */
+  private record(
+    stream: ReadableStream<Uint8Array>,
+    writing: Writing,
+    { start, end, signal }: { start: number; end: number; signal?: AbortSignal | undefined },
+    keyFrom: (start: number) => string,
+  ): ReadableStream<Uint8Array> {
+    const reader = stream.getReader()
+    const { writer } = writing
+    let at = start
+    let isOpen = true
+    let isWriting = false
+    /** Called once: the bytes are kept, forgotten, or wait for the stream that goes on. */
+    const close = (how: 'keep' | 'forget' | 'wait') => {
+      if (!isOpen) return
+      isOpen = false
+      // What is being written at this moment is counted nowhere yet; `write` forgets it all.
+      if (isWriting) return
+      if (how === 'wait' && !signal?.aborted) this.park(keyFrom(at), writing)
+      else this.end(() => (how === 'keep' ? writer.close() : writer.abort()))
+    }
+    const write = async (bytes: Uint8Array) => {
+      isWriting = true
+      try {
+        await writer.write(bytes)
+      } catch (error) {
+        this.tell(error)
+        isOpen = false
+      }
+      isWriting = false
+      // Failed, or cancelled meanwhile.
+      if (!isOpen) this.end(() => writer.abort())
+    }
+    return onDemand({
+      pull: async (controller) => {
+        let result: ReadableStreamReadResult<Uint8Array>
+        try {
+          result = await reader.read()
+        } catch (error) {
+          close(at === end ? 'keep' : 'wait')
+          throw error
+        }
+        if (result.done) {
+          close(at === end ? 'keep' : 'wait')
+          await Promise.all(this.ending)
+          return controller.close()
+        }
+        const { value } = result
+        if (value.byteLength > end - at) close('forget')
+        else if (isOpen) await write(value)
+        at += value.byteLength
+        controller.enqueue(value)
+      },
+      cancel: (reason) => {
+        close(at === end ? 'keep' : 'wait')
+        return reader.cancel(reason)
+      },
+    })
+  }
+
+  private park(key: string, writing: Writing): void {
+    if (this.broken.has(key)) this.end(() => writing.writer.abort())
+    else this.broken.set(key, writing)
+  }
+
+  private end(how: () => Promise<void>): void {
+    const ended = this.attempt(how).then(() => void this.ending.delete(ended))
+    this.ending.add(ended)
+  }
+
+  private async attempt<T>(what: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await what()
+    } catch (error) {
+      this.tell(error)
+      return undefined
+    }
+  }
+
+  private tell(error: unknown): void {
+    this.options.onTrouble?.(reasonOf(error))
+  }
+}
+
+/** A stream that reads no further than its reader asked: what was written down is what was handed on. */
+const onDemand = (source: UnderlyingDefaultSource<Uint8Array>) =>
+  new ReadableStream<Uint8Array>(source, { highWaterMark: 0 })

@@ -1,0 +1,93 @@
+import type { ByteStore } from './checkpoint/byte-store'
+import type { OpenedModel } from './checkpoint-files'
+import { keptSource, type KeptSource } from './checkpoint/kept-source'
+import type { StreamProgress } from './checkpoint/progress'
+import { reasonOf } from './checkpoint/retry'
+import type { CheckpointSource } from './checkpoint/source'
+
+/** Opens the store of this device; undefined where there is none and none is missed. */
+export type OpenByteStore = () => Promise<ByteStore | undefined>
+
+type ProgressListener = (progress: StreamProgress) => void
+
+/** Keeps the files of towers that come and go on this device, so that each is downloaded once and not for each picture. */
+export class TowerKeeper {
+  private store: Promise<ByteStore | undefined> | undefined
+  private hasTold = false
+
+  constructor(
+    private readonly open: OpenByteStore,
+    private readonly onNote: (note: string) => void,
+  ) {}
+
+  /** Lends the model with sources that keep what is read from them, until `load` is done. */
+  async keep<T>(
+    opened: OpenedModel,
+    onProgress: ProgressListener | undefined,
+    load: (opened: OpenedModel, onProgress: ProgressListener | undefined) => Promise<T>,
+  ): Promise<T> {
+    this.store ??= this.open().catch((error: unknown) => void this.tell(reasonOf(error)))
+    const store = await this.store
+    if (!store) return load(opened, onProgress)
+
+    const teller = new Teller(onProgress)
+    const sources: KeptSource[] = []
+    const kept = (source: CheckpointSource, files: OpenedModel['checkpoints'][number]['files']) => {
+      const found = keptSource(source, {
+        store,
+        sizes: files.map(({ path, sizeBytes }) => [path, sizeBytes] as const),
+        onStream: (isKept) => teller.begin(isKept),
+        onTrouble: (reason) => this.tell(reason),
+      })
+      sources.push(found)
+      return found
+    }
+    try {
+      return await load(
+        {
+          ...opened,
+          checkpoints: opened.checkpoints.map((checkpoint) => ({
+            ...checkpoint,
+            source: kept(checkpoint.source, checkpoint.files),
+          })),
+          externals: new Map(
+            [...opened.externals].map(([tower, { source, files }]) => [
+              tower,
+              { files, source: kept(source, files) },
+            ]),
+          ),
+        },
+        (progress) => teller.tell(progress),
+      )
+    } finally {
+      await Promise.all(sources.map((source) => source.settle()))
+    }
+  }
+
+  private tell(reason: string): void {
+    if (this.hasTold) return
+    this.hasTold = true
+    this.onNote(
+      `Vision towers could not be kept on this device (${reason}). They are downloaded again for each new picture.`,
+    )
+  }
+}
+
+/** Adds to progress whether all bytes so far were kept ones; waits with the first of it until that is known. */
+class Teller {
+  private cached: boolean | undefined
+  private waiting: StreamProgress | undefined
+
+  constructor(private readonly onProgress: ProgressListener = () => {}) {}
+
+  begin(isKept: boolean): void {
+    this.cached = (this.cached ?? true) && isKept
+    if (this.waiting) this.tell(this.waiting)
+    this.waiting = undefined
+  }
+
+  tell(progress: StreamProgress): void {
+    if (this.cached === undefined) this.waiting = progress
+    else this.onProgress({ ...progress, cached: this.cached })
+  }
+}

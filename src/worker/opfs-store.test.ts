@@ -1,0 +1,116 @@
+import { beforeEach, expect, test } from 'vitest'
+import { openOpfsStore } from './opfs-store'
+
+// Files as browsers have them, in memory: names, locks and moves. The browser's own are tried in e2e/kept-towers.spec.ts.
+
+const missing = () => new DOMException('not found', 'NotFoundError')
+
+class FakeFolder {
+  readonly files = new Map<string, { bytes: number[]; isLocked: boolean }>()
+  mostBytes = Infinity
+
+  async *keys() {
+    yield* [...this.files.keys()]
+  }
+  async removeEntry(name: string) {
+    if (this.files.get(name)?.isLocked) throw new DOMException('locked', 'NoModificationAllowedError')
+    if (!this.files.delete(name)) throw missing()
+  }
+  async getFileHandle(name: string, { create = false } = {}) {
+    if (create && !this.files.has(name)) this.files.set(name, { bytes: [], isLocked: false })
+    const file = this.files.get(name)
+    if (!file) throw missing()
+    return {
+      getFile: async () => new Blob([Uint8Array.from(file.bytes)]),
+      createSyncAccessHandle: async () => {
+        file.isLocked = true
+        return {
+          write: (bytes: Uint8Array) => {
+            const taken = bytes.subarray(0, this.mostBytes - file.bytes.length)
+            file.bytes.push(...taken)
+            return taken.length
+          },
+          flush() {},
+          close: () => void (file.isLocked = false),
+        }
+      },
+      move: async (to: string) => {
+        this.files.delete(name)
+        this.files.set(to, file)
+      },
+    }
+  }
+}
+
+let folder: FakeFolder
+let estimate: StorageEstimate
+const open = () =>
+  openOpfsStore({
+    getDirectory: async () => ({ getDirectoryHandle: async () => folder }),
+    estimate: async () => estimate,
+  } as unknown as StorageManager)
+beforeEach(() => {
+  folder = new FakeFolder()
+  estimate = {}
+})
+
+const read = async (store: Awaited<ReturnType<typeof open>>, key: string) => {
+  const stream = await store.read(key)
+  return stream && [...new Uint8Array(await new Response(stream).arrayBuffer())]
+}
+
+test('bytes can be read once they are whole, by any key, until they are removed', async () => {
+  const store = await open()
+  const key = '["https://example.org/ä/../x",0,4]'
+  const writer = await store.write(key, 4)
+  await writer.write(Uint8Array.of(1, 2))
+  expect(await read(store, key)).toBeUndefined()
+  await writer.write(Uint8Array.of(3, 4))
+  await writer.close()
+  expect(await read(store, key)).toEqual([1, 2, 3, 4])
+  expect(await read(store, `${key} `)).toBeUndefined()
+  expect([...folder.files.keys()]).toEqual([expect.stringMatching(/^v1-[0-9a-f]{64}$/)])
+  expect(await read(await open(), key)).toEqual([1, 2, 3, 4])
+  await store.remove(key)
+  await store.remove(key)
+  expect(await read(store, key)).toBeUndefined()
+})
+
+test('nothing stays of what is aborted or does not fit on the disk', async () => {
+  const store = await open()
+  const aborted = await store.write('a', 4)
+  await aborted.write(Uint8Array.of(1, 2))
+  await aborted.abort()
+  expect(folder.files.size).toBe(0)
+
+  folder.mostBytes = 3
+  const full = await store.write('a', 4)
+  await expect(full.write(Uint8Array.of(1, 2, 3, 4))).rejects.toThrow('the disk is full')
+  await full.abort()
+  expect(folder.files.size).toBe(0)
+})
+
+test('what other versions and crashed writers left is removed, and what another tab writes is not', async () => {
+  const other = await open()
+  await (await other.write('whole', 0)).close()
+  const writing = await other.write('begun', 1)
+  const [whole, begun] = [...folder.files.keys()]
+  for (const name of ['v0-abc', 'v1-abc.1234.part', 'else']) {
+    folder.files.set(name, { bytes: [], isLocked: false })
+  }
+  await open()
+  expect([...folder.files.keys()]).toEqual([whole, begun])
+  await writing.write(Uint8Array.of(7))
+  await writing.close()
+  expect(await read(other, 'begun')).toEqual([7])
+})
+
+test('four fifths of what the browser grants are filled, not more', async () => {
+  const store = await open()
+  estimate = { usage: 700e6, quota: 1000e6 }
+  await (await store.write('fits', 100e6)).abort()
+  await expect(store.write('too much', 101e6)).rejects.toThrow(
+    '101 MB are needed beside 700 MB in use, of 800 MB that this site may fill',
+  )
+  expect(folder.files.size).toBe(0)
+})

@@ -1,0 +1,98 @@
+import type { ByteStore, ByteWriter } from '../model/checkpoint/byte-store'
+
+const FOLDER = 'trilobite-towers'
+/** Begins every name. Another way to name or to fill the files takes another version. */
+const VERSION = 'v1-'
+/** Ends the names of files that are being written. */
+const UNFINISHED = '.part'
+/** The rest of what the browser grants is left to the page: its chats, and its other caches. */
+const MAX_FILLED = 0.8
+
+/** In every browser with WebGPU, but not in TypeScript's library. */
+interface MovableFile extends FileSystemFileHandle {
+  move(name: string): Promise<void>
+}
+
+/**
+ * Opens the store that this browser keeps for the page's origin, a file for each key; removes what other versions and
+ * crashed writers left. For dedicated workers: pages have no synchronous files.
+ *
+ * Throws: Error where the browser keeps no files, as in some private modes.
+ */
+export async function openOpfsStore(storage: StorageManager): Promise<ByteStore> {
+  const root = await storage.getDirectory()
+  const folder = await root.getDirectoryHandle(FOLDER, { create: true })
+  const left: string[] = []
+  for await (const name of folder.keys()) {
+    if (!name.startsWith(VERSION) || name.endsWith(UNFINISHED)) left.push(name)
+  }
+  // What another tab is writing is locked, and stays.
+  for (const name of left) await folder.removeEntry(name, { recursive: true }).catch(() => {})
+  return new OpfsStore(storage, folder)
+}
+
+class OpfsStore implements ByteStore {
+  constructor(
+    private readonly storage: StorageManager,
+    private readonly folder: FileSystemDirectoryHandle,
+  ) {}
+
+  async read(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
+    const name = await nameOf(key)
+    const handle = await this.folder.getFileHandle(name).catch(unlessMissing)
+    return (await handle?.getFile())?.stream()
+  }
+
+  async write(key: string, sizeBytes: number): Promise<ByteWriter> {
+    await this.expectRoom(sizeBytes)
+    const name = await nameOf(key)
+    const unfinished = `${name}.${crypto.randomUUID()}${UNFINISHED}`
+    const remove = () => this.folder.removeEntry(unfinished)
+    const file = (await this.folder.getFileHandle(unfinished, { create: true })) as MovableFile
+    const access = await file.createSyncAccessHandle().catch(async (error: unknown) => {
+      await remove()
+      throw error
+    })
+    return {
+      async write(bytes) {
+        const written = access.write(bytes as Uint8Array<ArrayBuffer>)
+        if (written !== bytes.byteLength) throw new Error('the disk is full')
+      },
+      async close() {
+        access.flush()
+        access.close()
+        // A file of the same name holds the same bytes, and may be in use.
+        await file.move(name).catch(remove)
+      },
+      async abort() {
+        access.close()
+        await remove()
+      },
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.folder.removeEntry(await nameOf(key)).catch(unlessMissing)
+  }
+
+  private async expectRoom(sizeBytes: number): Promise<void> {
+    const { usage = 0, quota = Infinity } = await this.storage.estimate()
+    const mostBytes = MAX_FILLED * quota
+    if (usage + sizeBytes <= mostBytes) return
+    const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`
+    throw new Error(
+      `${megabytes(sizeBytes)} are needed beside ${megabytes(usage)} in use, ` +
+        `of ${megabytes(mostBytes)} that this site may fill`,
+    )
+  }
+}
+
+/** Of characters that every file system takes, whatever is in the key. */
+async function nameOf(key: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
+  return VERSION + Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof DOMException && error.name === 'NotFoundError')) throw error
+}
