@@ -24,10 +24,11 @@ export function placeOf(
   return down === 'middle' && across === 'centre' ? 'in the centre' : `at the ${down} ${across}`
 }
 
-/** `23%`, `0.4%`, `0%`. */
+/** `23%`, `0.4%`, `0.03%`, `0%`. */
 export function percent(share: number): string {
   const value = share * 100
-  return `${value >= 9.95 || value === 0 ? Math.round(value) : value.toFixed(1)}%`
+  const digits = value >= 9.95 || value < 0.005 ? 0 : value >= 0.095 ? 1 : 2
+  return `${value.toFixed(digits)}%`
 }
 
 /** True where part of the picture lies outside the grid: it was cut off before the model saw it. */

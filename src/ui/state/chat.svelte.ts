@@ -47,6 +47,8 @@ export class Answer {
   phase = $state<AnswerPhase>('waiting')
   /** What is being done before the first token, in words. */
   activity = $state('')
+  /** How much of that is done, 0 to 1, where it is known. */
+  progress = $state<number>()
   stats = $state.raw<AnswerStats>()
   /** What the engine had to say about it. */
   notices = $state.raw<readonly string[]>([])
@@ -195,7 +197,7 @@ export class Chat {
       const reply = await this.#engine.ask({ messages, sampling, maxNewTokens }, (event) => {
         if (!answer.isRunning) return
         if (event.type === 'notice') {
-          answer.notices = [...answer.notices, event.message]
+          if (!answer.notices.includes(event.message)) answer.notices = [...answer.notices, event.message]
           return
         }
         if (event.type === 'token') {
@@ -204,6 +206,7 @@ export class Chat {
         }
         answer.phase = PHASES[event.type]
         answer.activity = activityOf(event)
+        answer.progress = event.type === 'tower' ? shareOf(event) : undefined
       })
       stream.close()
       answer.text = reply.text
@@ -224,6 +227,7 @@ export class Chat {
       }
     } finally {
       answer.activity = ''
+      answer.progress = undefined
       await this.save()
     }
   }
@@ -275,6 +279,9 @@ async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry>
   return answer
 }
 
+const shareOf = ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) =>
+  totalBytes > 0 ? doneBytes / totalBytes : 0
+
 const PHASES = {
   encoding: 'encoding',
   tower: 'encoding',
@@ -290,9 +297,8 @@ function activityOf(event: Exclude<AskEvent, { type: 'notice' }>): string {
         ? `Looking at picture ${event.image + 1} of ${event.images}`
         : 'Looking at the picture'
     case 'tower': {
-      const { name, tower, towers, doneBytes, totalBytes } = event
-      const share = totalBytes > 0 ? Math.floor((doneBytes / totalBytes) * 100) : 0
-      return `Fetching vision tower ${tower + 1} of ${towers}, ${towerName(name)}: ${share}%`
+      const { name, tower, towers } = event
+      return `${event.cached ? 'Loading' : 'Fetching'} vision tower ${tower + 1} of ${towers}, ${towerName(name)}: ${Math.floor(shareOf(event) * 100)}%`
     }
     case 'prefill':
       return `Reading ${event.promptTokens - event.reusedTokens} tokens`

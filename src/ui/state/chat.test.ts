@@ -175,10 +175,20 @@ describe('chat', () => {
         seen.push([phase, activity])
       }
       onEvent({ type: 'encoding', image: 0, images: 1, cached: false })
-      const tower = { type: 'tower', image: 0, tower: 1, towers: 4, name: './towers/clip' } as const
+      const tower = {
+        type: 'tower',
+        image: 0,
+        tower: 1,
+        towers: 4,
+        name: './towers/clip',
+        cached: false,
+      } as const
       onEvent({ ...tower, doneBytes: 419, totalBytes: 1000 })
       note()
-      onEvent({ type: 'notice', message: 'The picture stands elsewhere.' })
+      expect((chat.entries[1] as Answer).progress).toBe(0.419)
+      for (let picture = 0; picture < 2; picture++) {
+        onEvent({ type: 'notice', message: 'The picture stands elsewhere.' })
+      }
       note()
       return reply('A')
     })
