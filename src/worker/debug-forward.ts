@@ -1,8 +1,12 @@
 import { Encoder, uploadTensor, type Tensor } from '../kernels'
 import type { ChatModel } from '../model/chat-model'
 import { forwardAll } from '../model/generate'
+import type { TowerFeatures } from '../model/tower-features'
 import { selectFeatures } from '../model/towers'
 import { imagesOf, preparePrompt, type Question } from './prepare-prompt'
+
+/** Rows of features read at a time. */
+const READ_ROWS = 256
 
 /** Tensors of one prompt, as golden cases record them. */
 export type DebugTensors = Record<string, { shape: number[]; data: Float32Array }>
@@ -33,8 +37,7 @@ export async function debugForward(model: ChatModel, question: Question): Promis
         const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
         try {
           const features = selectFeatures(enc, blueprint, await tower.features(enc, input))
-          const rows = features.take(enc, 0, features.rows)
-          add(nameOf('tower', t), rows.shape, await enc.read(rows))
+          add(nameOf('tower', t), [features.rows, features.width], await readFeatures(enc, features))
           const map = connector!.keep(enc, t, features)
           const data = await enc.read(map)
           if (towers.count > 1) add(`aux.${t}`, map.shape, data)
@@ -59,6 +62,17 @@ export async function debugForward(model: ChatModel, question: Question): Promis
   tensors['inputs_embeds'] = { shape: [prompt.ids.length, hiddenSize], data: inputsEmbeds }
   tensors['logits'] = { shape: [prompt.ids.length, vocabSize], data: logits }
   return tensors
+}
+
+/** Features a few rows at a time: a wide map has more bytes than a binding. */
+async function readFeatures(enc: Encoder, features: TowerFeatures): Promise<Float32Array> {
+  const { rows, width } = features
+  const data = new Float32Array(rows * width)
+  for (let start = 0; start < rows; start += READ_ROWS) {
+    const part = features.take(enc, start, Math.min(READ_ROWS, rows - start))
+    data.set(await enc.read(part), start * width)
+  }
+  return data
 }
 
 /** One tensor of those of all pictures: with a dimension of its own where they are alike, else row after row. */
