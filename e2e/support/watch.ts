@@ -25,7 +25,7 @@ export async function recordCrossings(page: Page): Promise<void> {
       for (const value of values) {
         if (typeof value !== 'object' || value === null) continue
         if ('tokenIds' in value) crossed.replies.push(value as Reply)
-        if ('type' in value && ['encoding', 'prefill', 'token'].includes(String(value.type)))
+        if ('type' in value && ['encoding', 'tower', 'prefill', 'token'].includes(String(value.type)))
           crossed.events.push(value as AskEvent)
       }
     }
