@@ -1,4 +1,5 @@
 import type { WeightDtype } from '../../worker/api'
+import type { BundledName } from './choice'
 
 /** A public checkpoint the page offers by name. Numbers come from its config.json and safetensors headers. */
 export interface CatalogueEntry {
@@ -8,12 +9,14 @@ export interface CatalogueEntry {
   about: string
   licence: string
   parameters: number
-  /** Size of the safetensors files. */
-  downloadBytes: number
+  /** Size of the safetensors files; undefined where it is not known before they are looked up. */
+  downloadBytes?: number
   /** Prompt tokens a picture takes; 0 for text only. */
   imageTokens: number
   /** Keys and values of one token in all layers, as f16. */
   cacheBytesPerToken: number
+  /** GPU memory in words, where weights alone do not tell it. */
+  memory?: string
   /** What an ordinary machine should choose. */
   suggestedDtype: WeightDtype
 }
@@ -54,6 +57,29 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     suggestedDtype: 'q4',
   },
   {
+    repo: 'nyu-visionx/cambrian-phi3-3b',
+    title: 'Cambrian-1 Phi-3 3B',
+    about:
+      'Looks through four vision towers at once and shows which of them tells it what. The towers lie in repositories of their own.',
+    licence: "its own and those of its towers' repositories",
+    parameters: 6_790_000_000,
+    memory: 'GPU: about 6 GB at q4, one tower at a time; 14 GB at f16',
+    imageTokens: 600,
+    cacheBytesPerToken: 2 * 32 * 3072 * 2,
+    suggestedDtype: 'q4',
+  },
+  {
+    repo: 'nyu-visionx/cambrian-8b',
+    title: 'Cambrian-1 8B',
+    about: 'The same four towers before Llama 3 8B: more careful answers.',
+    licence: "Llama 3 Community License, and those of its towers' repositories",
+    parameters: 11_029_389_552,
+    memory: 'GPU: about 10 GB at q4, one tower at a time; 23 GB at f16',
+    imageTokens: 600,
+    cacheBytesPerToken: 2 * 32 * 1024 * 2,
+    suggestedDtype: 'q4',
+  },
+  {
     repo: 'Qwen/Qwen2.5-0.5B-Instruct',
     title: 'Qwen2.5 0.5B Instruct',
     about: 'Text only: it sees no pictures. Quick to try and good at following short instructions.',
@@ -82,18 +108,50 @@ export const DTYPES: readonly { value: WeightDtype; label: string; hint: string 
   { value: 'f32', label: 'f32', hint: '32 bit: twice the memory, for comparisons' },
 ]
 
-/** What the bundled model can and cannot do; the figures are from its card. */
-export const BUNDLED = {
-  downloadBytes: 9_263_152,
-  parameters: 4_622_400,
-  sees: [
-    'Drawings of one to five coloured shapes: which, how many, where, how large',
-    'Small photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships, trucks: 78 of 100 named right',
-    'One handwritten digit: 95 of 100 read right',
-  ],
-  misses: [
-    'Anything else: every object becomes one of those ten, with confidence',
-    'Detail: it sees 48 × 48 pixels, and names about half of large, busy photos',
-    'People, text, places, actions, or which of two shapes is further left',
-  ],
-} as const
+/** What a bundled model can and cannot do; the figures are from its card. */
+export interface BundledEntry {
+  readonly name: BundledName
+  readonly about: string
+  readonly downloadBytes: number
+  readonly parameters: number
+  readonly sees: readonly string[]
+  readonly misses: readonly string[]
+}
+
+/** In the order of BUNDLED_NAMES. */
+export const BUNDLED: readonly [BundledEntry, ...BundledEntry[]] = [
+  {
+    name: 'trilobite-nano-cambrian',
+    about:
+      'Comes with this page: a Cambrian-1 in miniature, with two vision towers, that shows where it looks. Knows drawings of coloured shapes, ten kinds of small photos, and single digits; shown anything else it answers all the same, and is usually wrong.',
+    downloadBytes: 20_598_236,
+    parameters: 10_282_128,
+    sees: [
+      'Drawings of one to five coloured shapes: which, how many, where, how large',
+      'Small photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships, trucks: PHOTO of 100 named right',
+      'One handwritten digit: DIGIT of 100 read right',
+    ],
+    misses: [
+      'Anything else: every object becomes one of those ten, with confidence',
+      'Detail: it sees 64 × 64 pixels',
+      'People, text, places, actions, or which of two shapes is further left',
+    ],
+  },
+  {
+    name: 'trilobite-nano-llava',
+    about:
+      'Comes with this page too: a LLaVA in miniature, with one tower, of the same small world and half the size.',
+    downloadBytes: 9_263_152,
+    parameters: 4_622_400,
+    sees: [
+      'Drawings of one to five coloured shapes: which, how many, where, how large',
+      'Small photos of airplanes, cars, birds, cats, deer, dogs, frogs, horses, ships, trucks: 78 of 100 named right',
+      'One handwritten digit: 95 of 100 read right',
+    ],
+    misses: [
+      'Anything else: every object becomes one of those ten, with confidence',
+      'Detail: it sees 48 × 48 pixels, and names about half of large, busy photos',
+      'People, text, places, actions, or which of two shapes is further left',
+    ],
+  },
+]

@@ -44,6 +44,10 @@ describe('choices', () => {
     }
     expect(toSource({ kind: 'bundled' }, by)).toEqual({
       kind: 'url',
+      baseUrl: 'https://host.example/app/models/trilobite-nano-cambrian/',
+    })
+    expect(toSource({ kind: 'bundled', name: 'trilobite-nano-llava' }, by)).toEqual({
+      kind: 'url',
       baseUrl: 'https://host.example/app/models/trilobite-nano-llava/',
     })
     expect(toSource({ kind: 'url', baseUrl: 'https://x.example/m/' }, by)).toEqual({
@@ -75,6 +79,9 @@ describe('choices', () => {
       baseUrl: 'https://x.example/m/',
     })
     expect(restoreChoice({ kind: 'bundled' })).toEqual({ kind: 'bundled' })
+    const llava = { kind: 'bundled', name: 'trilobite-nano-llava' }
+    expect(restoreChoice(llava)).toEqual(llava)
+    expect(restoreChoice({ kind: 'bundled', name: '../elsewhere' })).toEqual({ kind: 'bundled' })
     for (const bad of [
       null,
       'x',

@@ -2,21 +2,24 @@ import type { ModelSource } from '../../worker/api'
 
 /** A checkpoint the visitor chose. Unlike a ModelSource it holds no token, so it may be remembered. */
 export type ModelChoice =
-  | { kind: 'bundled' }
+  /** The first of BUNDLED_NAMES where no name is given. */
+  | { kind: 'bundled'; name?: BundledName }
   | { kind: 'hub'; repo: string; revision?: string }
   | { kind: 'url'; baseUrl: string }
   | { kind: 'files'; name: string; files: { path: string; file: File }[] }
 
-export const BUNDLED_NAME = 'trilobite-nano-llava'
+/** Models that come with the page, the one it starts with first. */
+export const BUNDLED_NAMES = ['trilobite-nano-cambrian', 'trilobite-nano-llava'] as const
+export type BundledName = (typeof BUNDLED_NAMES)[number]
 
-/** Where the page keeps its bundled model, relative to the page itself. */
-export const BUNDLED_PATH = `models/${BUNDLED_NAME}/`
+/** Where the page keeps a bundled model, relative to the page itself. */
+const bundledPath = (name: BundledName = BUNDLED_NAMES[0]) => `models/${name}/`
 
 /** A name for the choice, short enough for a heading. */
 export function choiceName(choice: ModelChoice): string {
   switch (choice.kind) {
     case 'bundled':
-      return BUNDLED_NAME
+      return choice.name ?? BUNDLED_NAMES[0]
     case 'hub':
       return choice.revision ? `${choice.repo}@${choice.revision}` : choice.repo
     case 'url':
@@ -40,7 +43,7 @@ export function toSource(
 ): ModelSource {
   switch (choice.kind) {
     case 'bundled':
-      return { kind: 'url', baseUrl: new URL(BUNDLED_PATH, pageUrl).href }
+      return { kind: 'url', baseUrl: new URL(bundledPath(choice.name), pageUrl).href }
     case 'hub': {
       const source: Extract<ModelSource, { kind: 'hub' }> = { kind: 'hub', repo: choice.repo }
       if (choice.revision) source.revision = choice.revision
@@ -120,9 +123,12 @@ function parseHttpUrl(text: string): URL {
 /** Reads a remembered choice back; anything unexpected gives undefined. A folder cannot be remembered. */
 export function restoreChoice(value: unknown): ModelChoice | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { kind, repo, revision, baseUrl } = value as Record<string, unknown>
+  const { kind, name, repo, revision, baseUrl } = value as Record<string, unknown>
   try {
-    if (kind === 'bundled') return { kind }
+    if (kind === 'bundled') {
+      const known = BUNDLED_NAMES.find((bundled) => bundled === name)
+      return known ? { kind, name: known } : { kind }
+    }
     if (kind === 'hub' && typeof repo === 'string')
       return parseModelAddress(typeof revision === 'string' ? `${repo}@${revision}` : repo)
     if (kind === 'url' && typeof baseUrl === 'string') {
