@@ -8,6 +8,7 @@ const missing = () => new DOMException('not found', 'NotFoundError')
 class FakeFolder {
   readonly files = new Map<string, { bytes: number[]; isLocked: boolean }>()
   mostBytes = Infinity
+  movesFail = false
 
   async *keys() {
     yield* [...this.files.keys()]
@@ -35,6 +36,7 @@ class FakeFolder {
         }
       },
       move: async (to: string) => {
+        if (this.movesFail) throw new DOMException('in use', 'NoModificationAllowedError')
         this.files.delete(name)
         this.files.set(to, file)
       },
@@ -103,6 +105,18 @@ test('what other versions and crashed writers left is removed, and what another 
   await writing.write(Uint8Array.of(7))
   await writing.close()
   expect(await read(other, 'begun')).toEqual([7])
+})
+
+test('a file that cannot take its name is an error, unless another writer was quicker', async () => {
+  const store = await open()
+  const writers = [await store.write('a', 1), await store.write('a', 1)]
+  for (const writer of writers) await writer.write(Uint8Array.of(7))
+  await writers[0]!.close()
+  folder.movesFail = true
+  await writers[1]!.close()
+  expect(await read(store, 'a')).toEqual([7])
+  await expect((await store.write('b', 0)).close()).rejects.toThrow('in use')
+  expect(folder.files.size).toBe(1)
 })
 
 test('four fifths of what the browser grants are filled, not more', async () => {

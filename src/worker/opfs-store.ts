@@ -38,8 +38,7 @@ class OpfsStore implements ByteStore {
   ) {}
 
   async read(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
-    const name = await nameOf(key)
-    const handle = await this.folder.getFileHandle(name).catch(unlessMissing)
+    const handle = await this.find(await nameOf(key))
     return (await handle?.getFile())?.stream()
   }
 
@@ -49,20 +48,30 @@ class OpfsStore implements ByteStore {
     const unfinished = `${name}.${crypto.randomUUID()}${UNFINISHED}`
     const remove = () => this.folder.removeEntry(unfinished)
     const file = (await this.folder.getFileHandle(unfinished, { create: true })) as MovableFile
-    const access = await file.createSyncAccessHandle().catch(async (error: unknown) => {
+    let access: FileSystemSyncAccessHandle
+    try {
+      access = await file.createSyncAccessHandle()
+    } catch (error) {
       await remove()
       throw error
-    })
+    }
+    const find = () => this.find(name)
     return {
       async write(bytes) {
         const written = access.write(bytes as Uint8Array<ArrayBuffer>)
         if (written !== bytes.byteLength) throw new Error('the disk is full')
       },
       async close() {
-        access.flush()
-        access.close()
-        // A file of the same name holds the same bytes, and may be in use.
-        await file.move(name).catch(remove)
+        try {
+          access.flush()
+          access.close()
+          await file.move(name)
+        } catch (error) {
+          access.close()
+          await remove()
+          // Another writer was quicker: its file holds the same bytes, and may be in use.
+          if (!(await find())) throw error
+        }
       },
       async abort() {
         access.close()
@@ -73,6 +82,10 @@ class OpfsStore implements ByteStore {
 
   async remove(key: string): Promise<void> {
     await this.folder.removeEntry(await nameOf(key)).catch(unlessMissing)
+  }
+
+  private find(name: string): Promise<FileSystemFileHandle | undefined> {
+    return this.folder.getFileHandle(name).catch(unlessMissing)
   }
 
   private async expectRoom(sizeBytes: number): Promise<void> {
