@@ -70,8 +70,8 @@ export function checkpointPlans({ text, connector }, towerWidths) {
   const model = file.at('model')
   const { hidden: D, mlp: F } = text
   const V = connector.hidden
-  // As large as what layers add to them, so that an answer depends on its own words.
-  model.add('embed_tokens.weight', [text.vocab, D], { normal: 1 })
+  // Larger than what layers add to them, so that an answer depends on its own words.
+  model.add('embed_tokens.weight', [text.vocab, D], { normal: 2 })
   for (let i = 0; i < text.layers; i++) {
     const layer = model.at(`layers.${i}`)
     layer.rmsNorm('input_layernorm', D)

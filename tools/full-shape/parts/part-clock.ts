@@ -68,8 +68,8 @@ export class PartClock {
 
   /** Follows a loaded model from now on. */
   watch(model: ChatModel): void {
-    const { vlm, plan } = model
-    const { gpu, towers, language } = vlm
+    const { vlm, plan, images } = model
+    const { gpu, towers, connector, language } = vlm
     this.end()
     this.model = model
     const loadedPeak = gpu.peakBytes
@@ -94,9 +94,18 @@ export class PartClock {
         await gpu.finish()
         this.end()
         await this.check(`kept of ${name}`, kept as Tensor)
-        this.begin(index + 1 < towers.count ? 'picture: preprocess' : 'connector: join')
         return kept
       })
+    }
+    const pixels = images!.pixels.bind(images)
+    images!.pixels = (picture, tower) => {
+      this.begin('picture: preprocess')
+      return pixels(picture, tower)
+    }
+    const join = connector!.join.bind(connector)
+    connector!.join = (enc, maps, size) => {
+      this.begin('connector: join')
+      return join(enc, maps, size)
     }
     const logits = language.logits.bind(language)
     language.logits = (enc: Encoder, hidden: Tensor) => {
