@@ -31,8 +31,9 @@ const PROCESSOR = {
   image_std: [0.229, 0.224, 0.225],
 }
 
-// On the CPU engine: the WebGPU one takes minutes over software adapters, and gives wrong values there.
-test('SAM 2 Hiera-tiny gives a pyramid of rows from a photo', async ({ skip }) => {
+// On the CPU engine: the WebGPU one takes minutes over software adapters, and gives wrong values there. What is ours, rows
+// from planes, is compared on SwiftShader with a small encoder.
+test.skipIf(process.env['TRILOBITE_ADAPTER'] === 'swiftshader')('SAM 2 Hiera-tiny gives a pyramid of rows from a photo', async ({ skip }) => {
   const bytes = sam2Encoder()
   if (typeof bytes === 'string') return skip(bytes)
   const config = {
