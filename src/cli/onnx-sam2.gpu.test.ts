@@ -33,52 +33,56 @@ const PROCESSOR = {
 
 // On the CPU engine: the WebGPU one takes minutes over software adapters, and gives wrong values there. What is ours, rows
 // from planes, is compared on SwiftShader with a small encoder.
-test.skipIf(process.env['TRILOBITE_ADAPTER'] === 'swiftshader')('SAM 2 Hiera-tiny gives a pyramid of rows from a photo', async ({ skip }) => {
-  const bytes = sam2Encoder()
-  if (typeof bytes === 'string') return skip(bytes)
-  const config = {
-    model_type: 'onnx',
-    file: 'encoder.ort',
-    image_size: 1024,
-    engine: 'cpu',
-    outputs: OUTPUTS,
-  }
-  const tower = onnx.configure(config, 'config.json:')
-  expect(tower.config).toMatchObject({ hiddenSize: 352, patchTokens: 65536 })
-
-  const photo = readFileSync(new URL('../../e2e/samples/08-scene.png', import.meta.url))
-  const picture = await decodeImage(new Uint8Array(photo), createCodecs(nodeCodecLoader))
-  const { pixels } = preprocess(picture, parseImageProcessor(PROCESSOR))
-  const shape = [1, 3, 1024, 1024]
-
-  const session = await InferenceSession.create(bytes, { executionProviders: ['cpu'] })
-  const want = await session.run({ image: new Tensor('float32', pixels, shape) })
-  await session.release()
-
-  const gpu = await testGpu()
-  const arena = new Arena(gpu)
-  const enc = new Encoder(gpu, arena, 'sam2')
-  const file = { name: 'sam2: encoder.ort', bytes, externalData: [] }
-  const host = { gpu, onnx: await openNodeOnnxRuntime() }
-  const running = await tower.external.open(file, { depth: tower.config.layers }, host)
-  const input = uploadTensor(gpu, 'pixels', shape, pixels)
-  try {
-    const maps = await running.features(enc, input)
-    expect(maps.map(({ shape }) => shape)).toEqual(OUTPUTS.map(({ size, width }) => [size * size, width]))
-    for (const [i, { name, size, width }] of OUTPUTS.entries()) {
-      const planes = want[name]!.data as Float32Array
-      const cells = size * size
-      const rows = Float32Array.from(
-        planes,
-        (_, at) => planes[(at % width) * cells + Math.floor(at / width)]!,
-      )
-      expect(await enc.read(maps[i]!), name).toBeClose(rows, { rtol: 1e-5 })
+test.skipIf(process.env['TRILOBITE_ADAPTER'] === 'swiftshader')(
+  'SAM 2 Hiera-tiny gives a pyramid of rows from a photo',
+  async ({ skip }) => {
+    const bytes = sam2Encoder()
+    if (typeof bytes === 'string') return skip(bytes)
+    const config = {
+      model_type: 'onnx',
+      file: 'encoder.ort',
+      image_size: 1024,
+      engine: 'cpu',
+      outputs: OUTPUTS,
     }
-  } finally {
-    enc.end()
-    running.destroy?.()
-    gpu.destroyBuffer(input.buffer)
-    arena.destroy()
-    await gpu.check()
-  }
-}, 300_000)
+    const tower = onnx.configure(config, 'config.json:')
+    expect(tower.config).toMatchObject({ hiddenSize: 352, patchTokens: 65536 })
+
+    const photo = readFileSync(new URL('../../e2e/samples/08-scene.png', import.meta.url))
+    const picture = await decodeImage(new Uint8Array(photo), createCodecs(nodeCodecLoader))
+    const { pixels } = preprocess(picture, parseImageProcessor(PROCESSOR))
+    const shape = [1, 3, 1024, 1024]
+
+    const session = await InferenceSession.create(bytes, { executionProviders: ['cpu'] })
+    const want = await session.run({ image: new Tensor('float32', pixels, shape) })
+    await session.release()
+
+    const gpu = await testGpu()
+    const arena = new Arena(gpu)
+    const enc = new Encoder(gpu, arena, 'sam2')
+    const file = { name: 'sam2: encoder.ort', bytes, externalData: [] }
+    const host = { gpu, onnx: await openNodeOnnxRuntime() }
+    const running = await tower.external.open(file, { depth: tower.config.layers }, host)
+    const input = uploadTensor(gpu, 'pixels', shape, pixels)
+    try {
+      const maps = await running.features(enc, input)
+      expect(maps.map(({ shape }) => shape)).toEqual(OUTPUTS.map(({ size, width }) => [size * size, width]))
+      for (const [i, { name, size, width }] of OUTPUTS.entries()) {
+        const planes = want[name]!.data as Float32Array
+        const cells = size * size
+        const rows = Float32Array.from(
+          planes,
+          (_, at) => planes[(at % width) * cells + Math.floor(at / width)]!,
+        )
+        expect(await enc.read(maps[i]!), name).toBeClose(rows, { rtol: 1e-5 })
+      }
+    } finally {
+      enc.end()
+      running.destroy?.()
+      gpu.destroyBuffer(input.buffer)
+      arena.destroy()
+      await gpu.check()
+    }
+  },
+  300_000,
+)
