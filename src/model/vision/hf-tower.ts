@@ -10,6 +10,15 @@ const NOT_THE_TOWER =
 /** The level above a tower that is part of another model. */
 const ABOVE = /^(?:vision_model|dinov2|convnext)\./
 
+/** DINOv2's attention in the newest spelling of transformers (5.18), and as published checkpoints have it. */
+const ATTENTION = /^(encoder\.layer\.\d+\.attention)\.([qkvo])_proj\./
+const ATTENTION_NAMES: Readonly<Record<string, string>> = {
+  q: 'attention.query',
+  k: 'attention.key',
+  v: 'attention.value',
+  o: 'output.dense',
+}
+
 /**
  * The tower of a Hugging Face repository, from its config.json: a vision model alone, or the vision half of a CLIP.
  *
@@ -27,6 +36,11 @@ export async function configureHfTower(
   const towerType = typeof own === 'string' ? own : nested ? `${type}_vision_model` : type
   const slot = await lookUp(visionTowers, `${where} vision tower`, towerType)
   const tower = slot.configure(nested ?? config, nested ? `${where} vision_config` : where, input)
-  const below = (key: string) => (NOT_THE_TOWER.test(key) ? undefined : key.replace(ABOVE, ''))
+  const below = (key: string) =>
+    NOT_THE_TOWER.test(key)
+      ? undefined
+      : key
+          .replace(ABOVE, '')
+          .replace(ATTENTION, (_, block: string, part: string) => `${block}.${ATTENTION_NAMES[part]}.`)
   return { tower, towerType, rename: towerRename(tower, below) }
 }
