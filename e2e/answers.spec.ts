@@ -1,5 +1,5 @@
 import { expect, test } from './support/fixtures'
-import { picturePath, samples } from './support/samples'
+import { collapsed, picturePath, samples } from './support/samples'
 
 test.describe('the bundled model answers as PyTorch does', () => {
   for (const { image, turns } of samples) {
@@ -7,7 +7,7 @@ test.describe('the bundled model answers as PyTorch does', () => {
       for (const [i, turn] of turns.entries()) {
         const pictures = i === 0 ? [picturePath(image)] : []
         const { reply } = await chat.ask(turn.question, ...pictures)
-        expect(reply.promptTokenIds).toEqual(turn.input_ids)
+        expect(collapsed(reply.promptTokenIds)).toEqual(turn.input_ids)
         expect(reply.tokenIds).toEqual(turn.generated_ids)
         await expect(chat.text()).toHaveText(turn.reply)
       }

@@ -1,12 +1,25 @@
 import { cpSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from './support/fixtures'
-import { sample } from './support/samples'
+import { llavaSample, sample } from './support/samples'
 import { beforeEngine } from './support/worker-script'
 import { expectGivenUp, freeLastShard, fulfilChanged, holdLastShard, serveLastShard } from './support/shards'
 
-const bundled = fileURLToPath(new URL('../public/models/trilobite-nano-llava', import.meta.url))
 const digit = sample('06')
+const folders = [
+  {
+    model: 'trilobite-nano-cambrian',
+    architecture: 'cambrian_llama (./towers/clip + ./towers/convnext-multi-stage, sva, llama)',
+    imageTokens: 72,
+    asked: digit,
+  },
+  {
+    model: 'trilobite-nano-llava',
+    architecture: 'llava (clip_vision_model, mlp2x_gelu, llama)',
+    imageTokens: 64,
+    asked: llavaSample('06'),
+  },
+]
 
 test('a load that is cancelled, broken or refused says so, and the next one works', async ({ visit }) => {
   const { page } = visit
@@ -17,8 +30,8 @@ test('a load that is cancelled, broken or refused says so, and the next one work
     await visit.part('load-button').click()
     const request = await hold.reached
     const card = visit.part('load-progress')
-    await expect(card).toContainText('File 2 of 2: model-00002-of-00002.safetensors, 0 B of 4.6 MB')
-    await expect(card).toContainText('4.6 MB of 9.2 MB')
+    await expect(card).toContainText('File 2 of 4: model-00002-of-00002.safetensors, 0 B of 3.8 MB')
+    await expect(card).toContainText('3.8 MB of 21.5 MB')
     await expect(card).toContainText(/\/s/)
     await visit.part('cancel-load').click()
     await expect(visit.engine('idle')).toBeVisible()
@@ -73,56 +86,58 @@ test('a load that is cancelled, broken or refused says so, and the next one work
   })
 })
 
-test('a folder of this machine is planned and loaded, and answers without compiling', async ({
-  visit,
-}, info) => {
-  const folder = info.outputPath('my-checkpoint')
-  cpSync(bundled, folder, { recursive: true })
-  const compiled: string[] = []
-  await beforeEngine(
-    visit.page,
-    `for (const name of ['createComputePipeline', 'createComputePipelineAsync']) {
+for (const { model, architecture, imageTokens, asked } of folders)
+  test(`a folder with ${model} is planned and loaded, and answers without compiling`, async ({
+    visit,
+  }, info) => {
+    const folder = info.outputPath('my-checkpoint')
+    const bundled = fileURLToPath(new URL(`../public/models/${model}`, import.meta.url))
+    cpSync(bundled, folder, { recursive: true })
+    const compiled: string[] = []
+    await beforeEngine(
+      visit.page,
+      `for (const name of ['createComputePipeline', 'createComputePipelineAsync']) {
        const make = GPUDevice.prototype[name]
        GPUDevice.prototype[name] = function (given) {
          console.log('compiles ' + given.label)
          return make.call(this, given)
        }
      }`,
-  )
-  visit.page.on('console', (message) => {
-    if (message.text().startsWith('compiles ')) compiled.push(message.text())
+    )
+    visit.page.on('console', (message) => {
+      if (message.text().startsWith('compiles ')) compiled.push(message.text())
+    })
+    await visit.open()
+    await visit.part('screen-models').click()
+    const plan = visit.part('plan')
+    await expect(plan).toBeVisible()
+    const requests: string[] = []
+    visit.page.on('request', (request) => requests.push(request.url()))
+    const chooser = visit.page.waitForEvent('filechooser')
+    await visit.part('choose-folder').click()
+    await (await chooser).setFiles(folder)
+    await expect(visit.page.getByRole('heading', { name: 'my-checkpoint' })).toBeVisible()
+    await expect(plan).toContainText(architecture)
+    await expect(plan).toContainText(`${imageTokens} for each picture`)
+
+    await visit.part('dtype').selectOption('f32')
+    await expect(plan).toContainText('as f32')
+
+    await visit.part('load-button').click()
+    await visit.untilReady()
+    expect(requests.filter((url) => /safetensors|models\//.test(url))).toEqual([])
+    await expect(visit.part('model-name')).toHaveText('my-checkpoint')
+    await expect(visit.page.getByText('f32 · 1,024 tokens of context')).toBeVisible()
+    expect(compiled.length).toBeGreaterThan(10)
+
+    // A first answer that waits for shaders is slow; each one it needs is compiled while loading.
+    compiled.length = 0
+    for (const [i, turn] of asked.turns.entries()) {
+      const { reply } = await visit.ask(turn.question, ...(i === 0 ? [asked.path] : []))
+      expect(reply.tokenIds).toEqual(turn.generated_ids)
+    }
+    expect(compiled).toEqual([])
   })
-  await visit.open()
-  await visit.part('screen-models').click()
-  const plan = visit.part('plan')
-  await expect(plan).toBeVisible()
-  const requests: string[] = []
-  visit.page.on('request', (request) => requests.push(request.url()))
-  const chooser = visit.page.waitForEvent('filechooser')
-  await visit.part('choose-folder').click()
-  await (await chooser).setFiles(folder)
-  await expect(visit.page.getByRole('heading', { name: 'my-checkpoint' })).toBeVisible()
-  await expect(plan).toContainText('llava (clip_vision_model, mlp2x_gelu, llama)')
-  await expect(plan).toContainText('64 for each picture')
-
-  await visit.part('dtype').selectOption('f32')
-  await expect(plan).toContainText('as f32')
-
-  await visit.part('load-button').click()
-  await visit.untilReady()
-  expect(requests.filter((url) => /safetensors|models\//.test(url))).toEqual([])
-  await expect(visit.part('model-name')).toHaveText('my-checkpoint')
-  await expect(visit.page.getByText('f32 · 1,024 tokens of context')).toBeVisible()
-  expect(compiled.length).toBeGreaterThan(10)
-
-  // A first answer that waits for shaders is slow; each one it needs is compiled while loading.
-  compiled.length = 0
-  for (const [i, turn] of digit.turns.entries()) {
-    const { reply } = await visit.ask(turn.question, ...(i === 0 ? [digit.path] : []))
-    expect(reply.tokenIds).toEqual(turn.generated_ids)
-  }
-  expect(compiled).toEqual([])
-})
 
 test('a folder without a checkpoint and an address that is none are refused', async ({ visit }) => {
   await visit.open()
@@ -132,5 +147,5 @@ test('a folder without a checkpoint and an address that is none are refused', as
   await visit.part('model-address').fill('not an address')
   await visit.part('model-address').press('Enter')
   await expect(visit.page.getByRole('alert').filter({ hasText: 'owner/name' })).toBeVisible()
-  await expect(visit.part('plan')).toContainText('llava (clip_vision_model, mlp2x_gelu, llama)')
+  await expect(visit.part('plan')).toContainText(folders[0]!.architecture)
 })

@@ -13,7 +13,7 @@ test('before and while loading', async ({ visit }) => {
   const { reached } = await holdLastShard(page)
   await visit.part('load-button').click()
   await reached
-  await expect(visit.part('load-progress')).toContainText('File 2 of 2')
+  await expect(visit.part('load-progress')).toContainText('File 2 of 4')
   await look(visit, 'loading')
   await visit.part('cancel-load').click()
   await expect(visit.engine('idle')).toBeVisible()

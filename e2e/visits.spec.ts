@@ -1,5 +1,5 @@
 import { expect, test } from './support/fixtures'
-import { sample } from './support/samples'
+import { collapsed, sample } from './support/samples'
 
 const bird = sample('01')
 const scene = sample('08')
@@ -22,7 +22,7 @@ test('a chat is there again after a reload of the page, and goes on', async ({ v
   await visit.part('load-button').click()
   await visit.untilReady()
   const { reply } = await visit.ask(second!.question)
-  expect(reply.promptTokenIds).toEqual(second!.input_ids)
+  expect(collapsed(reply.promptTokenIds)).toEqual(second!.input_ids)
   expect(reply.tokenIds).toEqual(second!.generated_ids)
   expect(reply.reusedTokens).toBe(0)
 

@@ -13,19 +13,31 @@ export interface Sample {
   turns: SampleTurn[]
 }
 
-const folder = new URL('../samples/', import.meta.url)
+const folderOf = (name: string) => new URL(`../${name}/`, import.meta.url)
+const read = (name: string) =>
+  (JSON.parse(readFileSync(new URL('expected.json', folderOf(name)), 'utf8')) as { samples: Sample[] })
+    .samples
 
-/** Pictures with the answers PyTorch gives for the bundled model. */
-export const { samples } = JSON.parse(readFileSync(new URL('expected.json', folder), 'utf8')) as {
-  samples: Sample[]
-}
+/** Pictures with the answers PyTorch gives for the model the page starts with; some lie beside those of the other. */
+const CAMBRIAN = 'samples-cambrian'
+const LLAVA = 'samples'
+export const samples = read(CAMBRIAN)
 
 /** Path of a sample's picture. */
-export const picturePath = (image: string): string => fileURLToPath(new URL(image, folder))
+export const picturePath = (image: string, folder = CAMBRIAN): string =>
+  fileURLToPath(new URL(image, folderOf(folder)))
+
+function find(folder: string, start: string): Sample & { path: string } {
+  const found = read(folder).find(({ image }) => image.split('/').at(-1)!.startsWith(start))
+  if (!found) throw new Error(`no sample starts with ${start}`)
+  return { ...found, path: picturePath(found.image, folder) }
+}
 
 /** The sample whose picture's name starts so. */
-export function sample(start: string): Sample & { path: string } {
-  const found = samples.find(({ image }) => image.startsWith(start))
-  if (!found) throw new Error(`no sample starts with ${start}`)
-  return { ...found, path: picturePath(found.image) }
-}
+export const sample = (start: string) => find(CAMBRIAN, start)
+
+/** The same of the other bundled model, trilobite-nano-llava. */
+export const llavaSample = (start: string) => find(LLAVA, start)
+
+/** Ids with one placeholder a picture, as recorded; the engine gives one a row. */
+export const collapsed = (ids: readonly number[]) => ids.filter((id, i) => id !== -200 || ids[i - 1] !== -200)

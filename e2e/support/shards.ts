@@ -3,7 +3,7 @@ import { expect, type Page, type Request, type Route } from '@playwright/test'
 
 const LAST_SHARD = '**/model-00002-of-00002.safetensors'
 const shardFile = new URL(
-  '../../public/models/trilobite-nano-llava/model-00002-of-00002.safetensors',
+  '../../public/models/trilobite-nano-cambrian/model-00002-of-00002.safetensors',
   import.meta.url,
 )
 

@@ -69,7 +69,8 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       --base PATH|ID          the language model of an adapter, a checkpoint that holds a connector alone
       --memory GB             GPU memory to stay within: vision towers that do not fit are fetched for each picture
 
-  PATH|ID is a folder, OWNER/NAME[@REVISION] on Hugging Face, the URL of a folder, or "bundled".
+  PATH|ID is a folder, OWNER/NAME[@REVISION] on Hugging Face, the URL of a folder, or a bundled model:
+  "bundled" (trilobite-nano-cambrian) or "bundled/trilobite-nano-llava".
   HF_TOKEN and HF_ENDPOINT are honoured. Errors: one line "Name: message" on stderr, exit status 1.`
 
 const DTYPES: readonly WeightDtype[] = ['auto', 'f32', 'f16', 'q8', 'q4']

@@ -16,7 +16,7 @@ interface Sample {
 const samples = join(packageRoot(), 'e2e', 'samples')
 const expected = JSON.parse(readFileSync(join(samples, 'expected.json'), 'utf8')) as { samples: Sample[] }
 const sample = expected.samples.find(({ image }) => image === '08-scene.png')!
-const ask = ['ask', '--model', 'bundled', '--image', join(samples, sample.image)]
+const ask = ['ask', '--model', 'bundled/trilobite-nano-llava', '--image', join(samples, sample.image)]
 
 interface Ended {
   status: number | null

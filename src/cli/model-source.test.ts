@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DiskSource } from './disk-source'
-import { bundledFolder, resolveModel, resolveRepository } from './model-source'
+import { BUNDLED_MODELS, bundledFolder, resolveModel, resolveRepository } from './model-source'
 
 let root: string
 beforeAll(async () => {
@@ -16,10 +16,19 @@ const resolve = (model: string, env = {}) =>
   resolveModel(model, { repos: join(root, 'repos'), bundled: bundledFolder(), env })
 
 describe('--model', () => {
-  test('bundled is the model that ships', async () => {
-    const found = await resolve('bundled')
-    expect(found).toEqual({ disk: new DiskSource(bundledFolder()) })
+  test.each([
+    ['bundled', 'trilobite-nano-cambrian'],
+    ['bundled/trilobite-nano-cambrian', 'trilobite-nano-cambrian'],
+    ['bundled/trilobite-nano-llava', 'trilobite-nano-llava'],
+  ])('%s is a model that ships', async (model, name) => {
+    const found = await resolve(model)
+    expect(found).toEqual({ disk: new DiskSource(join(bundledFolder(), name)) })
     expect('disk' in found && (await found.disk.sizeOf('config.json'))).toBeGreaterThan(0)
+  })
+
+  test('every bundled model is known by name', async () => {
+    expect((await readdir(bundledFolder())).sort()).toEqual([...BUNDLED_MODELS].sort())
+    await expect(resolve('bundled/nano')).rejects.toThrow(/trilobite-nano-llava/)
   })
 
   test('a folder is read from disk', async () => {

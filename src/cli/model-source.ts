@@ -11,16 +11,19 @@ export type ResolvedModel = { disk: DiskSource } | { remote: ModelSource }
 export interface ResolveOptions {
   /** Folder of OWNER/NAME folders, looked in before the hub. */
   repos?: string | undefined
-  /** Where the bundled model lies. */
+  /** Folder of the bundled models. */
   bundled: string
   env?: { HF_TOKEN?: string | undefined; HF_ENDPOINT?: string | undefined }
 }
 
 const HUB_ID = /^([\w.-]+\/[\w.-]+?)(?:@([\w./-]+))?$/
 
-/** Where the bundled model lies in a checkout; `root` is the package's own folder. */
+/** Models that ship with the project; `bundled` alone means the first. */
+export const BUNDLED_MODELS = ['trilobite-nano-cambrian', 'trilobite-nano-llava'] as const
+
+/** Where the bundled models lie in a checkout; `root` is the package's own folder. */
 export function bundledFolder(root = packageRoot()): string {
-  return join(root, 'public', 'models', 'trilobite-nano-llava')
+  return join(root, 'public', 'models')
 }
 
 /** The bundle lies two levels below the package's folder (dist/cli), as this source does (src/cli). */
@@ -29,11 +32,12 @@ export function packageRoot(): string {
 }
 
 /**
- * Finds what `--model` means: `bundled`, a URL, a folder, or OWNER/NAME[@REVISION] in `repos` or on the hub.
+ * Finds what `--model` means: `bundled` or `bundled/NAME`, a URL, a folder, or OWNER/NAME[@REVISION] in `repos` or on the hub.
  * Throws: UsageError when it is none of these.
  */
 export async function resolveModel(model: string, options: ResolveOptions): Promise<ResolvedModel> {
-  if (model === 'bundled') return { disk: new DiskSource(options.bundled) }
+  const bundled = /^bundled(?:\/(.*))?$/.exec(model)
+  if (bundled) return { disk: new DiskSource(join(options.bundled, bundledName(bundled[1]))) }
   if (/^https?:\/\//i.test(model)) return { remote: urlSource(model, options) }
   if (await isFolder(model)) return { disk: new DiskSource(model) }
   const id = HUB_ID.exec(model)
@@ -43,6 +47,14 @@ export async function resolveModel(model: string, options: ResolveOptions): Prom
     )
   }
   return resolveRepository(id[1]!, options, id[2])
+}
+
+function bundledName(name: string = BUNDLED_MODELS[0]): string {
+  const found = BUNDLED_MODELS.find((known) => known === name)
+  if (found) return found
+  throw new UsageError(
+    `--model: bundled/${name} is not one of the bundled models; these are ${BUNDLED_MODELS.join(', ')}`,
+  )
 }
 
 /**
