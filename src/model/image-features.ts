@@ -65,12 +65,13 @@ export class ImageFeatures {
     const picture = await this.decode(await bytes())
     const { gpu, arena, towers } = this.vlm
     const maps: Tensor[] = []
+    // Towers have no use for buffers of the language model's sizes, nor for each other's.
+    arena.trim()
     try {
       for (let tower = 0; tower < towers.count; tower++) {
         if (signal.aborted) throw new AbortError('ask: stopped by the reader.')
         const values = this.pixels(picture, tower)
         maps.push(await this.runTower(tower, values, `image ${key} map ${tower}`, signal, onTower))
-        // Another tower has no use for buffers of these sizes.
         if (towers.count > 1) {
           await abortable(gpu.finish(), signal)
           arena.trim()
@@ -82,7 +83,6 @@ export class ImageFeatures {
       try {
         // Stopped here, the picture is finished all the same: the GPU has its commands, and the next question finds it.
         await abortable(gpu.finish(), signal)
-        // Nor has the language model.
         arena.trim()
       } catch (error) {
         if (!(error instanceof AbortError)) this.forget(key)
