@@ -28,7 +28,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { askArguments, measure, planOf } from './full-shape/measure.mjs'
 import { MODELS } from './full-shape/models.mjs'
-import { measureParts, partRows } from './full-shape/parts.mjs'
+import { firstAnswer, measureParts, partRows } from './full-shape/parts.mjs'
 import { recordRow, recordTable } from './full-shape/record.mjs'
 import { writeModel } from './full-shape/write.mjs'
 
@@ -156,10 +156,11 @@ async function parts() {
   if (others.some((/** @type {string} */ ids) => ids !== first)) fail('expected the same answer twice')
   if (!values.record) return
   const limit = values.memory === undefined ? '' : ` --memory ${values.memory}`
+  const peakBytes = Math.max(...firstAnswer(result.parts).map(({ gpuPeakBytes }) => gpuPeakBytes))
   const caption =
-    `${today()}, ${result.adapter}, load average ${loadavg()[0]?.toFixed(1)} at the end: \`node tools/full-shape.mjs parts ` +
-    `--model ${values.model} --dtype ${result.dtype}${limit}\`. Peak ${mb(result.peakBytes)} MB of GPU buffers, ` +
-    `${mb(result.plan.gpuBytes.total)} MB planned; the host's own memory ${mb(result.hostPeakBytes)} MB at most.`
+    `${today()}, ${result.adapter}, load average ${loadavg()[0]?.toFixed(1)} at the end, \`node tools/full-shape.mjs parts ` +
+    `DIR --model ${values.model} --dtype ${result.dtype}${limit}\`. Peak ${mb(peakBytes)} MB of GPU buffers, ` +
+    `${mb(result.plan.gpuBytes.total)} MB planned; ${mb(result.hostPeakBytes)} MB of the host's own memory at most.`
   recordTable(docs, `${chosen.table}-parts`, caption, ...partRows(result))
 }
 

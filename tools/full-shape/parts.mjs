@@ -24,6 +24,12 @@ export async function measureParts({ memory, ...options }) {
 }
 
 /**
+ * Loading and the first answer.
+ * @param {{ name: string, ms: number, cpuMs: number, gpuPeakBytes: number, fileBytes?: number }[]} parts
+ */
+export const firstAnswer = (parts) => parts.slice(0, 1 + parts.findIndex(({ name }) => name === 'decode'))
+
+/**
  * A table of the first answer's parts.
  * @param {any} result  as measureParts gives it
  * @returns {[header: string[], rows: string[][]]}
@@ -32,8 +38,7 @@ export function partRows({ parts, answers }) {
   const header = ['part', 's', 'CPU s', 'peak GPU MB', 'read']
   /** @type {Map<string, { ms: number, cpuMs: number, gpuPeakBytes: number, fileBytes?: number }>} */
   const sums = new Map()
-  const last = parts.findIndex((/** @type {any} */ { name }) => name === 'decode')
-  for (const { name, ms, cpuMs, gpuPeakBytes, fileBytes } of parts.slice(0, last + 1)) {
+  for (const { name, ms, cpuMs, gpuPeakBytes, fileBytes } of firstAnswer(parts)) {
     const sum = sums.get(name) ?? { ms: 0, cpuMs: 0, gpuPeakBytes: 0, fileBytes }
     sums.set(name, sum)
     sum.ms += ms

@@ -77,7 +77,6 @@ console.log(
     adapter: report.adapter.description,
     dtype: info.dtype,
     plan: { gpuBytes: plan.gpuBytes, towers: plan.towers },
-    peakBytes: clock.peakBytes,
     hostPeakBytes: meter.peakBytes,
     weightBytes: info.gpuBytes,
     parts: clock.parts,

@@ -32,7 +32,6 @@ const cpuMs = () => {
  */
 export class PartClock {
   readonly parts: Part[] = []
-  peakBytes = 0
   private current: { part: Part; startedMs: number; startedCpuMs: number } | undefined
   private model: ChatModel | undefined
   private firstLogits: Tensor | undefined
@@ -59,7 +58,6 @@ export class PartClock {
     part.ms = performance.now() - startedMs
     part.cpuMs = cpuMs() - startedCpuMs
     part.gpuPeakBytes = this.gpu?.peakBytes ?? 0
-    this.peakBytes = Math.max(this.peakBytes, part.gpuPeakBytes)
     this.parts.push(part)
     this.current = undefined
     const { name, ms, gpuPeakBytes } = part
@@ -74,7 +72,6 @@ export class PartClock {
     this.model = model
     const loadedPeak = gpu.peakBytes
     for (const part of this.parts) part.gpuPeakBytes = loadedPeak
-    this.peakBytes = loadedPeak
     const use = towers.use.bind(towers)
     towers.use = (index, options, run) => {
       const { name, fileBytes, resident } = plan.towers[index]!
