@@ -157,7 +157,7 @@ async function opened(name: keyof typeof MODELS): Promise<OpenedModel> {
   } as unknown as OpenedModel
 }
 
-/** Totals of ../spec A.3, computed there from the shapes alone. */
+/** Language model and connector, summed by hand over the shapes of each part; towers not counted. */
 const PARAMETERS = {
   'cambrian-phi3-3b': 3_821_079_552 + 47_296_512 + 12_589_056 + 13_910_016 + 1_024 + 3_072 + 19_959_808 * 10,
   'cambrian-8b': 8_333_022_208,
