@@ -63,7 +63,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
       'Looks through four vision towers at once and shows which of them tells it what. The towers lie in repositories of their own.',
     licence: "its own and those of its towers' repositories",
     parameters: 6_790_000_000,
-    memory: 'GPU: about 6 GB at q4, one tower at a time; 14 GB at f16',
+    memory: 'GPU: about 6 GB at q4, one tower at a time; 15 GB at f16',
     imageTokens: 600,
     cacheBytesPerToken: 2 * 32 * 3072 * 2,
     suggestedDtype: 'q4',
@@ -140,7 +140,7 @@ export const BUNDLED: readonly [BundledEntry, ...BundledEntry[]] = [
   {
     name: 'trilobite-nano-llava',
     about:
-      'Comes with this page too: a LLaVA in miniature, with one tower, of the same small world and half the size.',
+      'Comes with this page too: a LLaVA in miniature, with one tower, of the same small world. Half the size, and so far a little more often right about drawings and photos.',
     downloadBytes: 9_263_152,
     parameters: 4_622_400,
     sees: [
