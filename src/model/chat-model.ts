@@ -35,7 +35,7 @@ export class ChatModel {
   /**
    * Loads weights, allocates the conversation and compiles every kernel it will use.
    *
-   * Throws: as loadWeights, Tokenizer.from and parseImageProcessor; nothing stays allocated then.
+   * Throws: as loadWeights, Tokenizer.from and ExternalTower.open; nothing stays allocated then.
    */
   static async load(
     gpu: Gpu,

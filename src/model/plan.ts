@@ -149,7 +149,7 @@ function activationBytes({ blueprint, specs }: OpenedModel): number {
     }
     return Math.max(patchTokens + 1, tokens ?? 0) * (10 * hiddenSize + 2 * widest(`${prefix}.`)) * 4
   })
-  // What a connector keeps of a tower's map; as wide as its widest matrix at most.
+  // What a connector keeps of every tower's map, for two pictures.
   const kept = vision.towers.reduce((sum, { tower, tokens }) => sum + (tokens ?? tower.config.patchTokens), 0)
   return Math.max(text, ...towers) + kept * vision.connector.keptWidth * 4 * 2
 }
