@@ -87,7 +87,8 @@ export class ChatModel {
         signal,
       )
       arena.trim()
-      const images = vision && new ImageFeatures(vlm, opened.processors, options.codecs)
+      const images =
+        vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan.keptPictureBytes)
       const eos = endTokenIds(opened, tokenizer)
       return new ChatModel(opened, plan, vlm, tokenizer, images, conversation, eos, peakHostBytes, notes)
     } catch (error) {

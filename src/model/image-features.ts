@@ -12,9 +12,6 @@ import type { PromptImage } from './prompt'
 import { selectFeatures } from './towers'
 import type { Vlm } from './vlm'
 
-/** GPU bytes of features kept for pictures of earlier turns and chats. */
-const KEPT_BYTES = 256 * 2 ** 20
-
 /** A tower on its way to the GPU for a picture that needs it. */
 export type TowerProgress = StreamProgress & { readonly tower: number; readonly towers: number }
 
@@ -34,6 +31,8 @@ export class ImageFeatures {
     /** One for each tower. */
     private readonly processors: readonly ImageProcessor[],
     private readonly codecs: Codecs,
+    /** GPU bytes that pictures of earlier turns and chats may take. */
+    private readonly keptBytes: number,
   ) {}
 
   has(key: string): boolean {
@@ -162,7 +161,7 @@ export class ImageFeatures {
     let bytes = 0
     for (const encoded of this.kept.values()) bytes += bytesOf(encoded)
     for (const [key, encoded] of this.kept) {
-      if (bytes <= KEPT_BYTES) break
+      if (bytes <= this.keptBytes) break
       if (needed.has(key)) continue
       bytes -= bytesOf(encoded)
       this.forget(key)

@@ -32,6 +32,8 @@ export interface MemoryPlan {
     readonly total: number
   }
   readonly budgetBytes: number
+  /** Pictures of earlier turns and chats that may stay encoded beside all that. */
+  readonly keptPictureBytes: number
   readonly fits: boolean
   readonly advice: string | undefined
 }
@@ -46,6 +48,9 @@ export interface TowerPlan {
   /** Stays on the GPU; otherwise it is fetched for each picture and freed behind it. */
   readonly resident: boolean
 }
+
+/** Encoded pictures of earlier turns and chats, at most. */
+const KEPT_PICTURE_BYTES = 256 * 2 ** 20
 
 /**
  * What a model quantised to fit may take where nobody says more: towers beyond it are fetched for each picture. A laptop
@@ -119,6 +124,7 @@ export function planMemory(
     towers: towers.map((tower, i) => ({ ...tower, resident: kept.resident[i]! })),
     gpuBytes: { vision, ...parts, kvCache, activations, total },
     budgetBytes,
+    keptPictureBytes: Math.max(0, Math.min(KEPT_PICTURE_BYTES, towerBudget - total)),
     fits: isWithin,
     advice: isWithin ? undefined : advise(dtype, total, budgetBytes),
   }

@@ -189,6 +189,13 @@ describe('cambrian-llama3 within a budget that holds no tower beside the others'
     const { towers } = engine.loaded!.plan
     expect(towers.filter(({ resident }) => resident)).toEqual([])
     const staged = await answer()
+    // Nothing is left for pictures that the question is not about.
+    const kept = engine.loaded!.images!
+    const [wide] = turn.images
+    expect(kept.has(`${golden.name}/${wide}`)).toBe(true)
+    const other = conversationOf(golden, golden.facts.turns[1]!)
+    await engine.ask({ messages: other, sampling: GREEDY, maxNewTokens: 1 }, () => {})
+    expect(kept.has(`${golden.name}/${wide}`)).toBe(false)
     expect(staged.fetched).toEqual(TOWERS)
     const towerBytes = towers.reduce((sum, { gpuBytes }) => sum + gpuBytes, 0)
     expect(staged.bytes).toBeLessThanOrEqual(whole.bytes - towerBytes)
