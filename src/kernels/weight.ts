@@ -1,3 +1,4 @@
+import { ShapeError } from './errors'
 import type { Gpu } from './gpu/device'
 import { createTensor } from './gpu/memory'
 import type { Tensor } from './tensor'
@@ -84,6 +85,48 @@ export function createWeight(gpu: Gpu, name: string, rows: number, cols: number,
     })
   }
   return { name, rows, cols, stride, dtype, parts }
+}
+
+/** Rows that a view's start is a multiple of: 64 rows of 4 bytes are the 256 that a binding's offset is aligned to. */
+const VIEW_ROWS = 64
+
+/**
+ * Rows `start` to `start + count` of a weight as a weight of its own. The memory is the same and stays the whole weight's:
+ * do not destroy a view.
+ *
+ * Throws: ShapeError unless the view starts on a multiple of 64 and ends on one or on the last row.
+ */
+export function weightRows(w: Weight, start: number, count: number): Weight {
+  const end = start + count
+  const isWithin =
+    Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count > 0 && end <= w.rows
+  if (!isWithin || start % VIEW_ROWS !== 0 || (end % VIEW_ROWS !== 0 && end !== w.rows)) {
+    throw new ShapeError(
+      `weight-rows: a view of ${w.name} should start on a multiple of ${VIEW_ROWS} and end on one or on row ${w.rows}, ` +
+        `but ${start} to ${end} was asked for`,
+    )
+  }
+  const parts: WeightPart[] = []
+  for (const part of w.parts) {
+    const from = Math.max(start, part.rowStart)
+    const rows = Math.min(end, part.rowStart + part.rows) - from
+    if (rows <= 0) continue
+    const { data, scales } = part
+    parts.push({
+      rowStart: from - start,
+      rows,
+      data: tensorRows(data, from - part.rowStart, rows),
+      scales: scales && tensorRows(scales, from - part.rowStart, rows),
+    })
+  }
+  return { ...w, rows: count, parts }
+}
+
+/** Rows of a 4-byte matrix where they lie. */
+function tensorRows(x: Tensor, start: number, rows: number): Tensor {
+  const { shape, offset } = x
+  const cols = shape[1]!
+  return { ...x, shape: [rows, cols], offset: offset + start * cols * 4 }
 }
 
 export function destroyWeight(gpu: Gpu, weight: Weight): void {

@@ -46,12 +46,12 @@ const biasKernel = defineKernel({
 const lanes = (enc: Encoder) => (enc.gpu.caps.isSoftware ? 8 : 32)
 
 /**
- * dLoss/dx through a frozen weight, quantised ones included: dx = dy W.
+ * dLoss/dx through a frozen weight, quantised ones included: dx = dy W, added to `into` where it is given.
  *
- * Shapes: dy f32 [..., N], w [N, K] -> dx f32 [..., K].
- * Throws: ShapeError unless dy is f32 with N columns.
+ * Shapes: dy f32 [..., N], w [N, K], into f32 [..., K] -> dx f32 [..., K], `into` itself where it is given.
+ * Throws: ShapeError unless dy is f32 with N columns and `into` is as dx.
  */
-export function matmulBackward(enc: Encoder, dy: Tensor, w: Weight): Tensor {
+export function matmulBackward(enc: Encoder, dy: Tensor, w: Weight, into?: Tensor): Tensor {
   const { rows: N, cols: K } = w
   if (lastDim(dy) !== N || dy.dtype !== 'f32') {
     throw new ShapeError(
@@ -60,12 +60,14 @@ export function matmulBackward(enc: Encoder, dy: Tensor, w: Weight): Tensor {
   }
   const M = rowsOf(dy)
   const WG = lanes(enc)
-  const dx = enc.temp([...dy.shape.slice(0, -1), K], 'f32', `${w.name} dx`)
+  const shape = [...dy.shape.slice(0, -1), K]
+  if (into) expectShape(`matmul-backward: into for ${w.name}`, into, shape)
+  const dx = into ?? enc.temp(shape, 'f32', `${w.name} dx`)
   const variant = inputKernel.as({ W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype], WG })
   for (const part of w.parts) {
     const tensors = { dy, w: part.data, scales: part.scales ?? part.data, dx }
     const common = { M, N, K, octets: w.stride / 8, rows: part.rows, col_start: part.rowStart }
-    const accumulate = part.rowStart > 0 ? 1 : 0
+    const accumulate = into || part.rowStart > 0 ? 1 : 0
     for (const cut of tiles(M, K, [8, 8 * WG], part.rows, enc.gpu.caps)) {
       const at = { ...common, accumulate, m_start: cut.m, octet_start: cut.n / 8 }
       enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })

@@ -3,7 +3,7 @@
 //   dy      [M, N]        f32    read    gradient from above
 //   w       [rows, ...]   vec4u  read    one part of the weight, any dtype (octets.wgsl)
 //   scales  [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
-//   dx      [M, K]        f32    update  dLoss/dx; the parts after the first add to it
+//   dx      [M, K]        f32    update  dLoss/dx, replaced or added to; the parts after the first add to it
 //
 // Every lane makes 8 rows x 8 columns of dx from registers alone: W is read along its rows, eight neighbouring elements a
 // lane, and the 8 gradients that go with them are the same for all lanes. No workgroup memory, so CPU adapters are quick

@@ -6,7 +6,7 @@ import { seeded, shaped, type Shaped } from '../testing/numbers'
 import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import type { Tensor } from '../tensor'
-import { destroyWeight, type Weight, type WeightDtype } from '../weight'
+import { destroyWeight, weightRows, type Weight, type WeightDtype } from '../weight'
 import { matmul } from './matmul'
 import { matmulBackward, matmulWeightBackward } from './matmul-backward'
 import { gradientCases, hardwareCases, matmulCases } from './matmul.cases'
@@ -75,6 +75,28 @@ describe('matmul', () => {
       })
       expect(y).toBeClose(matmulRef(x, held, 90, { bias, residual }))
     })
+
+    test.each(some === hardwareCases ? [true, false] : [true])(
+      'reads some rows where they lie, software %s',
+      (isSoftware) =>
+        withCaps({ isSoftware }, async () => {
+          const { one, few, many, w } = seeded({ one: [1, 90], few: [5, 90], many: [40, 90], w: [330, 90] })
+          const weight = { dtype, partRows: 128 }
+          const { held, ...got } = await withWeight(w, weight, { one, few, many }, (enc, w, t) => {
+            const view = weightRows(w, 64, 256)
+            expect(view.parts.map((part) => part.rows)).toEqual([64, 128, 64])
+            return {
+              one: matmul(enc, t.one, view),
+              few: matmul(enc, t.few, view),
+              many: matmul(enc, t.many, view),
+            }
+          })
+          const rows = held.slice(64 * 90, 320 * 90)
+          expect(got.one).toBeClose(matmulRef(one, rows, 90))
+          expect(got.few).toBeClose(matmulRef(few, rows, 90))
+          expect(got.many).toBeClose(matmulRef(many, rows, 90))
+        }),
+    )
   })
 
   describe.each(['none', 'gelu', 'gelu_tanh', 'quick_gelu', 'silu'] as const)('%s', (activation) => {
@@ -165,6 +187,26 @@ describe('matmul backward', () => {
       }))
       expect(dx).toBeClose(matmulBackwardRef(dy, held, 90))
     })
+
+    test('dx is added to what is there, some rows of a weight after the others', async () => {
+      const { dy, w, into } = seeded({ dy: [19, 202], w: [330, 90], into: [19, 90] })
+      const inputs = { dy, into }
+      const { dx, held } = await withWeight(w, { dtype, partRows: 128 }, inputs, (enc, w, t) => {
+        const view = weightRows(w, 128, 202)
+        expect(matmulBackward(enc, t.dy, view, t.into)).toBe(t.into)
+        return { dx: t.into }
+      })
+      const want = matmulBackwardRef(dy, held.slice(128 * 90), 90)
+      expect(dx).toBeClose(want.map((value, i) => value + into[i]!))
+    })
+  })
+
+  test.each(gradientCases)('adds dx for [$M, $N] x [$N, $K]', async ({ M, N, K }) => {
+    const { dy, w, into } = seeded({ dy: [M, N], w: [N, K], into: [M, K] })
+    const { dx } = await withWeight(w, { dtype: 'f32' }, { dy, into }, (enc, w, t) => ({
+      dx: matmulBackward(enc, t.dy, w, t.into),
+    }))
+    expect(dx).toBeClose(matmulBackwardRef(dy, w, K).map((value, i) => value + into[i]!))
   })
 
   test.each(gradientCases)('dW and db match the oracle for [$M, $N]ᵀ x [$M, $K]', async ({ M, N, K }) => {
@@ -204,6 +246,12 @@ describe('matmul backward', () => {
     await expect(
       withWeight(w, { dtype: 'f32' }, { dy }, (enc, w, t) => ({ dx: matmulBackward(enc, t.dy, w) })),
     ).rejects.toThrow('matmul-backward: dy should be f32 [..., 4] for w [4, 8] but is f32 [3, 5]')
+    await expect(
+      withWeight(w, { dtype: 'f32' }, { x: dw, dy }, (enc, w, t) => {
+        const square = { ...t.x, shape: [8, 4] }
+        return { dx: matmulBackward(enc, square, w, t.dy) }
+      }),
+    ).rejects.toThrow('matmul-backward: into for w should be [8, 8] but is [3, 5]')
     await expect(
       onGpu({ dy, x, dw }, (enc, t) => {
         matmulWeightBackward(enc, t.dy, t.x, { dw: t.dw }, false)
