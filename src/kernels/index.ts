@@ -9,6 +9,7 @@ export { Arena, createTensor, uploadTensor } from './gpu/memory'
 export { ACTIVATION_CODE, type Activation } from './activation-kinds'
 export { activation, activationBackward } from './activation/activation'
 export { add, addInto } from './add/add'
+export { adamwStep, type AdamwOptions, type AdamwTensors } from './adamw/adamw'
 export { addLayerNorm } from './add-layer-norm/add-layer-norm'
 export { addRmsNorm } from './add-rms-norm/add-rms-norm'
 export {
@@ -23,8 +24,23 @@ export {
   type AttentionWeightsOptions,
 } from './attention-weights/attention-weights'
 export { concatColumns, sliceColumns } from './concat/concat'
+export {
+  attentionBackward,
+  attentionCausal,
+  type AttentionSaved,
+  type CausalAttentionOptions,
+} from './attention/attention-backward'
+export {
+  crossEntropyChunk,
+  crossEntropyGradient,
+  crossEntropyLosses,
+  crossEntropyStart,
+  NO_LABEL,
+  type CrossEntropyStats,
+} from './cross-entropy/cross-entropy'
 export { depthwiseConv, type DepthwiseConvOptions } from './depthwise-conv/depthwise-conv'
 export { embedding, type EmbeddingRange } from './embedding/embedding'
+export { gradientNorm } from './gradient-norm/gradient-norm'
 export { appendKv, createKvCache, destroyKvCache, kvCacheBytes, type KvCache } from './kv-cache/kv-cache'
 export { layerNorm, layerNormBackward, layerNormWeightBackward } from './layer-norm/layer-norm'
 export { matmul, type MatmulOptions } from './matmul/matmul'
