@@ -26,6 +26,9 @@ export function uploadTensor(
   return tensor
 }
 
+/** Left over from steps of other sizes, and not worth making buffers anew for. */
+const LEFTOVER_BYTES = 64 * 2 ** 20
+
 /**
  * Buffers for activations, reused from step to step.
  *
@@ -35,11 +38,15 @@ export function uploadTensor(
 export class Arena {
   private readonly free = new Map<number, GPUBuffer[]>()
   private readonly sizes = new Map<GPUBuffer, number>()
+  private usedBytes = 0
+  private mostUsedBytes = 0
 
   constructor(private readonly gpu: Gpu) {}
 
   take(label: string, bytes: number): GPUBuffer {
     const size = sizeClass(bytes)
+    this.usedBytes += size
+    this.mostUsedBytes = Math.max(this.mostUsedBytes, this.usedBytes)
     const buffer = this.free.get(size)?.pop()
     if (buffer) return buffer
     const made = this.gpu.createBuffer(`arena ${size} (${label})`, size, STORAGE)
@@ -50,6 +57,7 @@ export class Arena {
   give(buffer: GPUBuffer): void {
     const size = this.sizes.get(buffer)
     if (size === undefined) throw new Error(`arena: buffer "${buffer.label}" is not of this arena`)
+    this.usedBytes -= size
     const list = this.free.get(size)
     if (list) list.push(buffer)
     else this.free.set(size, [buffer])
@@ -60,6 +68,16 @@ export class Arena {
     let total = 0
     for (const size of this.sizes.values()) total += size
     return total
+  }
+
+  /**
+   * Frees the buffers nobody uses where steps of many sizes have left far more of them than the last few ever needed at
+   * once: since the last call.
+   */
+  trimLeftovers(): void {
+    const { totalBytes, mostUsedBytes } = this
+    this.mostUsedBytes = this.usedBytes
+    if (totalBytes > 1.5 * mostUsedBytes && totalBytes - mostUsedBytes > LEFTOVER_BYTES) this.trim()
   }
 
   /** Frees the buffers nobody uses, as after a long prompt. */
@@ -78,6 +96,7 @@ export class Arena {
     for (const buffer of this.sizes.keys()) this.gpu.destroyBuffer(buffer)
     this.sizes.clear()
     this.free.clear()
+    this.usedBytes = 0
   }
 }
 
