@@ -134,7 +134,7 @@ export async function openModel(
 
 /** The config decides, then the tower's repository, then the checkpoint. */
 async function processorOf(
-  { processor, processorRepository, padToSquare }: TowerBlueprint,
+  { processor, processorRepository, padToSquare, resizeLibrary }: TowerBlueprint,
   name: string,
   files: OpenedModel['files'],
   repositories: Repositories,
@@ -149,7 +149,7 @@ async function processorOf(
       `${name}: ${file} was not found; it says how pictures are resized. Add it to the checkpoint.`,
     )
   }
-  const parsed = parseImageProcessor(json)
+  const parsed = parseImageProcessor(json, resizeLibrary)
   return padToSquare ? { ...parsed, padToSquare } : parsed
 }
 

@@ -6,8 +6,7 @@ import type { AskRequest } from './api'
 import { describeTurn, golden, load, request } from './testing/asking'
 import { sharedEngine } from './testing/engines'
 
-/** Attention of transformers' eager LLaVA, in float32 on the CPU, on the picture's rows, averaged over heads and layers; its pictures
- * come from CLIPImageProcessorPil. */
+/** Attention of transformers' eager LLaVA, in float32 on the CPU, on the picture's rows, averaged over heads and layers. */
 const expected = JSON.parse(readFileSync(new URL('look.expected.json', import.meta.url), 'utf8')) as {
   turn: string
   tokens: Record<string, number[]>

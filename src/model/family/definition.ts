@@ -1,6 +1,7 @@
 import type { JsonObject } from '../config-reader'
 import type { ConfiguredConnector } from '../connector/definition'
 import type { ImageProcessor } from '../image/processor'
+import type { ResizeLibrary } from '../image/resize'
 import type { ConfiguredLanguageModel } from '../language/definition'
 import { under, type ParameterSpecs } from '../parameters'
 import type { Repositories } from '../repositories'
@@ -27,6 +28,8 @@ export interface TowerBlueprint {
   readonly location?: string
   /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
   readonly padToSquare?: boolean
+  /** What pictures are resized with where a file describes the processor; default: PIL. */
+  readonly resizeLibrary?: ResizeLibrary
 }
 
 /** How pictures enter a model. */

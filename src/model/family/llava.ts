@@ -89,6 +89,8 @@ export const llava: FamilySlot = {
             tower,
             output: { depth },
             dropsFirstRow,
+            // As transformers 5 does by default.
+            resizeLibrary: 'torchvision',
           },
         ],
         connector: perRow(await lookUp(connectors, 'mm_projector_type', connectorType), {

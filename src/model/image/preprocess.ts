@@ -26,7 +26,7 @@ export function preprocess(image: RgbImage, processor: ImageProcessor): PixelVal
     : image
   if (processor.resize) {
     const { width, height } = resizedSize(picture, processor.resize.size)
-    picture = resize(picture, width, height, processor.resize.filter)
+    picture = resize(picture, width, height, processor.resize.filter, processor.resize.library)
   }
   if (processor.centerCrop) {
     picture = centerCrop(picture, processor.centerCrop.height, processor.centerCrop.width)

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors'
 import type { Colour } from './pad'
-import type { ResampleFilter } from './resize'
+import type { ResampleFilter, ResizeLibrary } from './resize'
 
 /** What is done to a picture before a vision tower sees it, in this order; a missing step is not done. */
 export interface ImageProcessor {
@@ -14,6 +14,8 @@ export interface ImageProcessor {
     /** Units: pixels. `shortestEdge` keeps the shape. */
     readonly size: { readonly shortestEdge: number } | { readonly height: number; readonly width: number }
     readonly filter: ResampleFilter
+    /** Default: PIL, which the original projects use. */
+    readonly library?: ResizeLibrary
   }
   readonly centerCrop?: { readonly height: number; readonly width: number }
   readonly rescaleFactor?: number
@@ -71,9 +73,11 @@ const OP = 'image processor config'
  * Old spellings are understood: `feature_extractor_type`, and whole numbers for `size` and `crop_size`.
  * `do_convert_rgb` is not looked at: pictures arrive here as RGB already.
  *
+ * `library` is what the model's project resizes with, unless the class names PIL.
+ *
  * Throws: ConfigError for an unknown class, or a field this code cannot honour.
  */
-export function parseImageProcessor(json: unknown): ImageProcessor {
+export function parseImageProcessor(json: unknown, library?: ResizeLibrary): ImageProcessor {
   if (!isObject(json)) throw wrong('a JSON object', json)
   const config = isObject(json.image_processor) ? json.image_processor : json
   const type = typeOf(config)
@@ -89,7 +93,9 @@ export function parseImageProcessor(json: unknown): ImageProcessor {
     type,
     // Elsewhere do_pad only evens out the sizes of a batch.
     padToSquare: wantsPad && type === 'LlavaImageProcessor',
-    resize: flag(field('do_resize'), 'do_resize') ? { size: sizeOf(field('size')), filter } : undefined,
+    resize: flag(field('do_resize'), 'do_resize')
+      ? { size: sizeOf(field('size')), filter, ...(library && !namesPil(config) && { library }) }
+      : undefined,
     centerCrop: flag(field('do_center_crop'), 'do_center_crop') ? cropOf(field('crop_size')) : undefined,
     rescaleFactor: flag(field('do_rescale'), 'do_rescale')
       ? positive(field('rescale_factor'), 'rescale_factor')
@@ -119,6 +125,9 @@ function typeOf(config: Json): ImageProcessorType {
   if (!Object.hasOwn(DEFAULTS, name)) throw wrong(`image_processor_type to be one of ${known}`, given)
   return name as ImageProcessorType
 }
+
+/** transformers 5 has each class twice: `CLIPImageProcessor` on torchvision and `CLIPImageProcessorPil`. */
+const namesPil = ({ image_processor_type: type }: Json) => typeof type === 'string' && type.endsWith('Pil')
 
 function sizeOf(value: unknown): { shortestEdge: number } | { height: number; width: number } {
   if (typeof value === 'number') return { shortestEdge: pixels(value, 'size') }
