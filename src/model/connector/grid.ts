@@ -83,6 +83,8 @@ interface GridSaved {
 }
 
 class TrainableGridConnector extends GridConnector<TrainableRows> implements TrainableConnector<GridSaved> {
+  readonly learnsMaps = false
+
   constructor(
     connector: TrainableRows,
     side: number,

@@ -27,6 +27,8 @@ class RowsConnector<C extends Connector> implements PictureConnector {
 }
 
 class TrainableRowsConnector extends RowsConnector<TrainableRows> implements TrainableConnector<Tensor> {
+  readonly learnsMaps = false
+
   joinTraining(enc: Encoder, maps: readonly Tensor[]): { rows: Tensor; saved: Tensor } {
     return { rows: this.join(enc, maps), saved: maps[0]! }
   }

@@ -47,6 +47,7 @@ export interface SvaJoinSaved {
 /** Cambrian-1's spatial vision aggregator. Source: Tong et al. 2024, arXiv:2406.16860. */
 class SvaConnector implements TrainableConnector<SvaJoinSaved> {
   readonly samplers: ReadonlyMap<number, SvaSampler>
+  readonly learnsMaps = true
   private readonly aux: readonly AuxProjector[]
   private readonly groups: readonly QueryGroup[]
   private readonly projector: LinearStack

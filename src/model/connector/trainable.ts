@@ -15,6 +15,8 @@ import type {
  */
 export interface TrainableConnector<Saved = unknown> extends PictureConnector {
   readonly samplers: ReadonlyMap<number, TrainableSampler>
+  /** Whether anything that makes the maps learns: gradients by the maps are wanted then. */
+  readonly learnsMaps: boolean
   /** As `join`, with what its backward pass needs; temporaries of `enc`. */
   joinTraining(enc: Encoder, maps: readonly Tensor[], size: PictureSize): { rows: Tensor; saved: Saved }
   /**

@@ -1,4 +1,4 @@
-import type { AttentionOptions, Encoder, Gpu, KvCache, Tensor } from '../../kernels'
+import type { AttentionOptions, Encoder, Gpu, KvCache, Tensor, Weight } from '../../kernels'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import type { ParameterSpecs, Weights } from '../parameters'
 
@@ -57,6 +57,62 @@ export interface LanguageModel {
   /** Frees what it holds beside its weights. */
   destroy(gpu: Gpu): void
 }
+
+/** One of several sequences whose rows lie one behind the other. */
+export interface Segment {
+  /** First row. */
+  readonly start: number
+  readonly count: number
+}
+
+/** What others do between layers while a connector is trained. */
+export interface TrainingHooks {
+  /** After layer 0, 1, ... with its output [T, C], which may be updated in place. */
+  afterLayer?(layer: number, hidden: Tensor): void
+  /** In the backward pass: dLoss/d(what `afterLayer` left) [T, C] becomes dLoss/d(what it got), in place. */
+  afterLayerBackward?(layer: number, dHidden: Tensor): void
+}
+
+/** What the backward pass needs: f32 [T, C], the input of every layer. */
+export type LayerInputs = readonly Tensor[]
+
+/** A language model that gradients can pass through; its own weights stay as they are. */
+export interface TrainableLanguageModel extends LanguageModel {
+  /** [V, C]. */
+  readonly lmHead: Weight
+  /** Sequences may share a pass where this is equal for their lengths: they are rotated alike. */
+  rotationKey(sequenceLength: number): number
+  /**
+   * All layers without a cache, several sequences at once, none of which sees another.
+   *
+   * Shapes: x [T, C] -> hidden [T, C] before the final norm. Saved: the layers' inputs, temporaries of `enc`.
+   */
+  forwardTraining(
+    enc: Encoder,
+    x: Tensor,
+    segments: readonly Segment[],
+    hooks: TrainingHooks,
+  ): { hidden: Tensor; inputs: LayerInputs }
+  /**
+   * dLoss/dx; each layer is computed again from its input, whose buffer is given back behind it.
+   *
+   * Shapes: dHidden [T, C] -> [T, C].
+   */
+  backward(
+    enc: Encoder,
+    dHidden: Tensor,
+    inputs: LayerInputs,
+    segments: readonly Segment[],
+    hooks: TrainingHooks,
+  ): Tensor
+  /** Shapes: hidden [R, C] -> [R, C]. */
+  finalNorm(enc: Encoder, hidden: Tensor): Tensor
+  /** Shapes: dy, hidden [R, C] -> [R, C]. */
+  finalNormBackward(enc: Encoder, dy: Tensor, hidden: Tensor): Tensor
+}
+
+export const isTrainableLanguage = (language: LanguageModel): language is TrainableLanguageModel =>
+  'forwardTraining' in language
 
 /** A language model as data plus functions; one file each, and one for its chat template. */
 export interface LanguageModelDefinition<C extends LanguageModelConfig> {

@@ -1,17 +1,20 @@
 import {
+  add,
   appendKv,
   attention,
   rmsNorm,
-  rope,
-  swiglu,
-  swigluPacked,
+  rmsNormBackward,
   type AttentionOptions,
   type Encoder,
   type KvCache,
   type Tensor,
 } from '../../kernels'
+import type { Segment } from '../language/definition'
 import { linearSpecs, under, vector, type ParameterSpecs, type Weights } from '../parameters'
+import { attendSegments, attendSegmentsBackward } from './causal-segments'
+import { GatedMlp } from './gated-mlp'
 import { Linear } from './linear'
+import { qkvOf, valuesOf, type Qkv, type Rotation } from './qkv'
 
 export interface DecoderBlockConfig {
   readonly hiddenSize: number
@@ -54,34 +57,11 @@ export function decoderBlockSpecs(config: DecoderBlockConfig): ParameterSpecs {
   }
 }
 
-/** What every block of a step shares. */
-export interface DecoderStep {
-  /** Position of the first row in the conversation. */
-  readonly position: number
-  /** f32 [rotary / 2]. */
-  readonly frequencies: Tensor
-  readonly rotaryDim: number
-  /** Factor on cos and sin (longrope). */
-  readonly ropeScale: number
-}
-
-/** Projections of the normed rows; values may lie inside fused rows, from a column on. */
-interface Projected {
-  readonly q: Tensor
-  readonly k: Tensor
-  readonly v: Tensor
-  readonly vStart: number
-}
-
-type Project = (enc: Encoder, normed: Tensor, step: DecoderStep) => Projected
-type Gated = (enc: Encoder, normed: Tensor) => Tensor
-
 /** Pre-norm decoder block: x += o(attn(rope q, rope k, v)); x += down(silu(gate) * up). */
 export class DecoderBlock {
-  private readonly project: Project
-  private readonly gated: Gated
+  private readonly qkv: Qkv
   private readonly o: Linear
-  private readonly down: Linear
+  private readonly mlp: GatedMlp
   private readonly inputNorm: Tensor
   private readonly postNorm: Tensor
 
@@ -90,11 +70,9 @@ export class DecoderBlock {
     weights: Weights,
   ) {
     const attn = weights.at('self_attn')
-    const mlp = weights.at('mlp')
-    this.project = config.fusedProjections ? fusedProjection(config, attn) : separateProjections(config, attn)
-    this.gated = config.fusedProjections ? fusedGate(mlp) : separateGate(mlp)
+    this.qkv = qkvOf(config, attn)
     this.o = Linear.at(attn.at('o_proj'))
-    this.down = Linear.at(mlp.at('down_proj'))
+    this.mlp = GatedMlp.at(weights.at('mlp'), config.fusedProjections)
     this.inputNorm = weights.vector('input_layernorm.weight')
     this.postNorm = weights.vector('post_attention_layernorm.weight')
   }
@@ -107,72 +85,64 @@ export class DecoderBlock {
     enc: Encoder,
     x: Tensor,
     cache: KvCache,
-    step: DecoderStep,
+    step: Rotation,
     beforeAttention?: (q: Tensor, options: AttentionOptions) => void,
   ): Tensor {
-    const { heads, rmsNormEps, slidingWindow } = this.config
+    const { heads, slidingWindow } = this.config
     const { position } = step
     const options = { heads, position, slidingWindow }
     const attended = enc.scope(() => {
-      const normed = rmsNorm(enc, x, this.inputNorm, rmsNormEps)
-      const { q, k, v, vStart } = this.project(enc, normed, step)
+      const normed = this.norm(enc, x, this.inputNorm)
+      const { q, k, v, vStart } = this.qkv.forward(enc, normed, step)
       appendKv(enc, cache, k, v, position, { kStart: 0, vStart })
       beforeAttention?.(q, options)
       return this.o.forward(enc, attention(enc, q, cache, options), { residual: x })
     })
     return enc.scope(() => {
-      const normed = rmsNorm(enc, attended, this.postNorm, rmsNormEps)
-      return this.down.forward(enc, this.gated(enc, normed), { residual: attended })
+      const normed = this.norm(enc, attended, this.postNorm)
+      return this.mlp.forward(enc, normed, attended)
     })
   }
-}
 
-/** What `rope` needs to turn heads of a projection, which start at a column of its rows. */
-const turned = (config: DecoderBlockConfig, step: DecoderStep, start: number, heads: number) => ({
-  headDim: config.headDim,
-  rotaryDim: step.rotaryDim,
-  position: step.position,
-  frequencies: step.frequencies,
-  scale: step.ropeScale,
-  start,
-  heads,
-})
-
-function separateProjections(config: DecoderBlockConfig, attn: Weights): Project {
-  const { heads, kvHeads } = config
-  const q = Linear.at(attn.at('q_proj'))
-  const k = Linear.at(attn.at('k_proj'))
-  const v = Linear.at(attn.at('v_proj'))
-  return (enc, normed, step) => ({
-    q: rope(enc, q.forward(enc, normed), turned(config, step, 0, heads)),
-    k: rope(enc, k.forward(enc, normed), turned(config, step, 0, kvHeads)),
-    v: v.forward(enc, normed),
-    vStart: 0,
-  })
-}
-
-function fusedProjection(config: DecoderBlockConfig, attn: Weights): Project {
-  const { heads, kvHeads, headDim } = config
-  const qkv = Linear.at(attn.at('qkv_proj'))
-  const kStart = heads * headDim
-  return (enc, normed, step) => {
-    const rows = qkv.forward(enc, normed)
-    return {
-      q: rope(enc, rows, turned(config, step, 0, heads)),
-      k: rope(enc, rows, turned(config, step, kStart, kvHeads)),
-      v: rows,
-      vStart: kStart + kvHeads * headDim,
-    }
+  /** As `forward`, without a cache: several sequences, none of which sees another. Shapes: x [T, C] -> [T, C]. */
+  forwardTraining(enc: Encoder, x: Tensor, segments: readonly Segment[], rotation: Rotation): Tensor {
+    return enc.scope(() => {
+      const { attended } = this.attend(enc, x, segments, rotation)
+      return this.mlp.forward(enc, this.norm(enc, attended, this.postNorm), attended)
+    })
   }
-}
 
-function separateGate(mlp: Weights): Gated {
-  const gate = Linear.at(mlp.at('gate_proj'))
-  const up = Linear.at(mlp.at('up_proj'))
-  return (enc, normed) => swiglu(enc, gate.forward(enc, normed), up.forward(enc, normed))
-}
+  /** dLoss/dx; what lies between is computed again. Shapes: dy, x [T, C] -> [T, C]. */
+  backward(enc: Encoder, dy: Tensor, x: Tensor, segments: readonly Segment[], rotation: Rotation): Tensor {
+    return enc.scope(() => {
+      const { q, k, v, saved, attended } = this.attend(enc, x, segments, rotation)
+      const dAttended = enc.scope(() => {
+        const dNormed = this.mlp.backward(enc, dy, this.norm(enc, attended, this.postNorm))
+        return add(enc, this.normBackward(enc, dNormed, attended, this.postNorm), dy)
+      })
+      const dy2 = this.o.backward(enc, dAttended)
+      const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, segments, this.config)
+      const dNormed = this.qkv.backward(enc, gradients, rotation)
+      return add(enc, this.normBackward(enc, dNormed, x, this.inputNorm), dAttended)
+    })
+  }
 
-function fusedGate(mlp: Weights): Gated {
-  const gateUp = Linear.at(mlp.at('gate_up_proj'))
-  return (enc, normed) => swigluPacked(enc, gateUp.forward(enc, normed))
+  /** x + o(attention), and what its backward pass needs. */
+  private attend(enc: Encoder, x: Tensor, segments: readonly Segment[], rotation: Rotation) {
+    return enc.scope(() => {
+      const projected = this.qkv.forward(enc, this.norm(enc, x, this.inputNorm), rotation)
+      const { q, k } = projected
+      const v = valuesOf(enc, projected, this.config)
+      const { y, saved } = attendSegments(enc, q, k, v, segments, this.config)
+      return { q, k, v, saved, attended: this.o.forward(enc, y, { residual: x }) }
+    })
+  }
+
+  private norm(enc: Encoder, x: Tensor, weight: Tensor): Tensor {
+    return rmsNorm(enc, x, weight, this.config.rmsNormEps)
+  }
+
+  private normBackward(enc: Encoder, dy: Tensor, x: Tensor, weight: Tensor): Tensor {
+    return rmsNormBackward(enc, dy, x, weight, this.config.rmsNormEps)
+  }
 }

@@ -2,6 +2,7 @@ import {
   embedding,
   matmul,
   rmsNorm,
+  rmsNormBackward,
   ropeChange,
   type Encoder,
   type Gpu,
@@ -10,10 +11,19 @@ import {
   type Tensor,
   type Weight,
 } from '../../kernels'
-import type { ForwardOptions, LanguageModel, LanguageModelConfig, LayerHooks } from '../language/definition'
+import type {
+  ForwardOptions,
+  LanguageModelConfig,
+  LayerHooks,
+  LayerInputs,
+  Segment,
+  TrainableLanguageModel,
+  TrainingHooks,
+} from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
 import { DecoderBlock, decoderBlockSpecs, type DecoderBlockConfig } from './decoder-block'
 import { InputHistory } from './input-history'
+import type { Rotation } from './qkv'
 import { RopeTable } from './rope-config'
 
 /** Rows that are computed again at a time; bounds their activations. */
@@ -39,9 +49,9 @@ export function decoderSpecs(config: DecoderConfig): ParameterSpecs {
 }
 
 /** Embedding, pre-norm blocks, final RMS norm, output matrix. Source: transformers LlamaForCausalLM. */
-export class Decoder implements LanguageModel {
+export class Decoder implements TrainableLanguageModel {
   private readonly embedTokens: Weight
-  private readonly lmHead: Weight
+  readonly lmHead: Weight
   private readonly norm: Tensor
   private readonly blocks: DecoderBlock[]
   private readonly ropeTable: RopeTable
@@ -90,7 +100,69 @@ export class Decoder implements LanguageModel {
       history.store(enc, first, x, { position, sequenceLength, hooked })
     }
     const hidden = this.layers(enc, x, caches, position, { ...options, sequenceLength })
+    return this.finalNorm(enc, hidden)
+  }
+
+  rotationKey(sequenceLength: number): number {
+    return this.ropeTable.keyOf(sequenceLength)
+  }
+
+  forwardTraining(
+    enc: Encoder,
+    x: Tensor,
+    segments: readonly Segment[],
+    hooks: TrainingHooks,
+  ): { hidden: Tensor; inputs: LayerInputs } {
+    const rotation = this.rotationOf(enc, segments)
+    const inputs: Tensor[] = []
+    let hidden = x
+    for (const [i, block] of this.blocks.entries()) {
+      inputs.push(hidden)
+      hidden = block.forwardTraining(enc, hidden, segments, rotation)
+      hooks.afterLayer?.(i, hidden)
+    }
+    return { hidden, inputs }
+  }
+
+  backward(
+    enc: Encoder,
+    dHidden: Tensor,
+    inputs: LayerInputs,
+    segments: readonly Segment[],
+    hooks: TrainingHooks,
+  ): Tensor {
+    const rotation = this.rotationOf(enc, segments)
+    let d = dHidden
+    for (let i = this.blocks.length - 1; i >= 0; i--) {
+      hooks.afterLayerBackward?.(i, d)
+      const dx = this.blocks[i]!.backward(enc, d, inputs[i]!, segments, rotation)
+      enc.release(d)
+      enc.release(inputs[i]!)
+      d = dx
+    }
+    return d
+  }
+
+  finalNorm(enc: Encoder, hidden: Tensor): Tensor {
     return rmsNorm(enc, hidden, this.norm, this.config.rmsNormEps)
+  }
+
+  finalNormBackward(enc: Encoder, dy: Tensor, hidden: Tensor): Tensor {
+    return rmsNormBackward(enc, dy, hidden, this.norm, this.config.rmsNormEps)
+  }
+
+  /** Each sequence begins at position 0. */
+  private rotationOf(enc: Encoder, segments: readonly Segment[]): Rotation {
+    const longest = segments.reduce((most, { count }) => Math.max(most, count), 0)
+    const { frequencies, scale } = this.ropeTable.at(enc, longest)
+    const positions = segments.flatMap(({ count }) => Array.from({ length: count }, (_, row) => row))
+    return {
+      position: 0,
+      frequencies,
+      rotaryDim: this.config.rope.rotaryDim,
+      ropeScale: scale,
+      ...(segments.length > 1 && { positions: enc.constant(Uint32Array.from(positions)) }),
+    }
   }
 
   /** Shapes: x [T, C] -> [T, C], x itself where there are no layers. */

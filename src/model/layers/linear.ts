@@ -28,9 +28,9 @@ export class Linear {
     return matmul(enc, x, this.weight, { bias: this.bias, ...after })
   }
 
-  /** dLoss/dx, without what followed. Shapes: dy [..., out] -> [..., in]. */
-  backward(enc: Encoder, dy: Tensor): Tensor {
-    return matmulBackward(enc, dy, this.weight)
+  /** dLoss/dx, without what followed; added to `into` where that is given. Shapes: dy [..., out] -> [..., in]. */
+  backward(enc: Encoder, dy: Tensor, into?: Tensor): Tensor {
+    return matmulBackward(enc, dy, this.weight, into)
   }
 
   /** Adds dLoss/dW and dLoss/db where they are asked for. Shapes: dy [..., out], x [..., in]. */

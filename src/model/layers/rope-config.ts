@@ -53,6 +53,12 @@ export class RopeTable {
     return { frequencies: (this.beyond ??= upload()), scale }
   }
 
+  /** Equal for lengths that are rotated by the same frequencies. */
+  keyOf(sequenceLength: number): number {
+    if (!this.change || sequenceLength <= this.change.beyond) return 0
+    return this.change.kind === 'growth' ? sequenceLength : 1
+  }
+
   destroy(gpu: Gpu): void {
     if (this.within) gpu.destroyBuffer(this.within.buffer)
     if (this.beyond) gpu.destroyBuffer(this.beyond.buffer)

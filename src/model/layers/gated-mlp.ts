@@ -1,0 +1,59 @@
+import {
+  swiglu,
+  swigluBackward,
+  swigluPacked,
+  swigluPackedBackward,
+  type Encoder,
+  type Tensor,
+} from '../../kernels'
+import type { Weights } from '../parameters'
+import { Linear } from './linear'
+
+/** down(silu(gate) * up); gate and up may be rows of one matrix. */
+export class GatedMlp {
+  private constructor(
+    private readonly gate: Gate,
+    private readonly down: Linear,
+  ) {}
+
+  static at(mlp: Weights, isFused: boolean): GatedMlp {
+    return new GatedMlp(isFused ? fusedGate(mlp) : separateGate(mlp), Linear.at(mlp.at('down_proj')))
+  }
+
+  /** Shapes: x [T, C] -> [T, C]; residual [T, C] is added. */
+  forward(enc: Encoder, x: Tensor, residual: Tensor): Tensor {
+    return this.down.forward(enc, this.gate.forward(enc, x), { residual })
+  }
+
+  /** dLoss/dx; the hidden rows are computed again. Shapes: dy, x [T, C] -> [T, C]. */
+  backward(enc: Encoder, dy: Tensor, x: Tensor): Tensor {
+    return enc.scope(() => this.gate.backward(enc, this.down.backward(enc, dy), x))
+  }
+}
+
+interface Gate {
+  /** Shapes: x [T, C] -> [T, F]. */
+  forward(enc: Encoder, x: Tensor): Tensor
+  /** Shapes: dy [T, F], x [T, C] -> [T, C]. */
+  backward(enc: Encoder, dy: Tensor, x: Tensor): Tensor
+}
+
+function separateGate(mlp: Weights): Gate {
+  const gate = Linear.at(mlp.at('gate_proj'))
+  const up = Linear.at(mlp.at('up_proj'))
+  return {
+    forward: (enc, x) => swiglu(enc, gate.forward(enc, x), up.forward(enc, x)),
+    backward(enc, dy, x) {
+      const { dGate, dUp } = swigluBackward(enc, dy, gate.forward(enc, x), up.forward(enc, x))
+      return gate.backward(enc, dGate, up.backward(enc, dUp))
+    },
+  }
+}
+
+function fusedGate(mlp: Weights): Gate {
+  const gateUp = Linear.at(mlp.at('gate_up_proj'))
+  return {
+    forward: (enc, x) => swigluPacked(enc, gateUp.forward(enc, x)),
+    backward: (enc, dy, x) => gateUp.backward(enc, swigluPackedBackward(enc, dy, gateUp.forward(enc, x))),
+  }
+}
