@@ -34,3 +34,13 @@ export class ContextOverflowError extends TrilobiteError {
 export class AbortError extends TrilobiteError {
   override readonly name = 'AbortError'
 }
+
+/** Training data that is missing or cannot be understood. */
+export class DatasetError extends TrilobiteError {
+  override readonly name = 'DatasetError'
+}
+
+/** A training run that cannot begin or go on. */
+export class TrainingError extends TrilobiteError {
+  override readonly name = 'TrainingError'
+}

@@ -2,9 +2,13 @@ import { PreTrainedTokenizer } from '@huggingface/transformers'
 import type { OpenedModel } from './checkpoint-files'
 import { ConfigError, TemplateError } from './errors'
 import type { PromptStyle } from './family/definition'
-import { findTemplate } from './template'
+import { findTemplate, trainableTemplates } from './template'
 import { chunkTokens } from './template/chunk-tokens'
 import { IMAGE_PLACEHOLDER, type ChatTemplate, type TemplateMessage } from './template/definition'
+import type { LabelRule, SupervisedConversation, TrainingTokenizer } from './template/labels/definition'
+import { promptOfOwn, superviseOwn, type OwnTemplate } from './template/labels/own-template'
+import { trainingTokenizer } from './template/labels/training-tokenizer'
+import type { Recipe, Utterance } from './train/definition'
 
 export interface ChatPrompt {
   /** The rendered conversation, one placeholder for each picture. */
@@ -12,8 +16,13 @@ export interface ChatPrompt {
   readonly ids: number[]
 }
 
+/** How conversations of training data become ids and labels. */
+export type TeachingOptions = Pick<Recipe, 'template' | 'captionEnd'>
+
 /** A checkpoint's own tokenizer and chat template, run by transformers.js. */
 export class Tokenizer {
+  private training: TrainingTokenizer | undefined
+
   private constructor(
     private readonly inner: PreTrainedTokenizer,
     /** Jinja source of the checkpoint, undefined when it brings none. */
@@ -23,6 +32,8 @@ export class Tokenizer {
     private readonly takesPieces: boolean,
     /** Given where the tokenizer knows no `<image>`: text is tokenised in chunks between pictures. */
     private readonly style: PromptStyle | undefined,
+    /** The slow tokenizers' flag, as the files say or their class has it. */
+    private readonly legacy: boolean,
   ) {}
 
   /**
@@ -50,7 +61,9 @@ export class Tokenizer {
     const fromFile = files['chat_template.json']?.['chat_template']
     const fromTokenizer = files['tokenizer_config.json']?.['chat_template']
     const jinja = jinjaTemplate ?? firstTemplate(fromFile) ?? firstTemplate(fromTokenizer)
-    return new Tokenizer(inner, jinja, template, model.blueprint.vision !== undefined, style)
+    const { legacy, tokenizer_class } = files['tokenizer_config.json'] ?? {}
+    const isLegacy = typeof legacy === 'boolean' ? legacy : tokenizer_class === 'LlamaTokenizer'
+    return new Tokenizer(inner, jinja, template, model.blueprint.vision !== undefined, style, isLegacy)
   }
 
   get eosTokenId(): number | undefined {
@@ -79,13 +92,33 @@ export class Tokenizer {
    */
   chat(messages: readonly TemplateMessage[]): ChatPrompt {
     const text = this.render(messages)
-    if (this.style) return { text, ids: this.encode(text) }
-    const bos = (this.inner as { bos_token?: string | null }).bos_token
-    // As transformers does: a template that writes the BOS itself must not get a second one, and text-only chats
-    // never add one.
-    const named = this.template !== undefined
-    const addSpecial = bos && text.startsWith(bos) ? false : named || this.takesPieces
-    return { text, ids: this.encode(text, addSpecial) }
+    return { text, ids: this.style ? this.encode(text) : this.encodeRendered(text) }
+  }
+
+  /**
+   * A finished conversation as token ids, and which of them are learned, as the original projects do it.
+   *
+   * `template`: `model` for the checkpoint's own. Pictures are placeholders: the tokenizer's `<image>` where it knows one,
+   * else IMAGE_TOKEN_INDEX. Labels stand at their own tokens; the shift to the next token is not made here.
+   * Throws: TemplateError for a template that nobody trains with, or one that the tokenizer cannot serve.
+   */
+  supervise(conversation: readonly Utterance[], options: TeachingOptions): SupervisedConversation {
+    const rule = this.ruleOf(options.template)
+    return rule
+      ? rule.supervise(conversation, this.forTraining(), options)
+      : superviseOwn(conversation, this.ownTemplate())
+  }
+
+  /**
+   * The same ids up to where the first reply begins: what a caption is asked for with during training.
+   *
+   * Throws: TemplateError as `supervise`.
+   */
+  promptOf(conversation: readonly Utterance[], options: TeachingOptions): number[] {
+    const rule = this.ruleOf(options.template)
+    return rule
+      ? rule.prompt(conversation, this.forTraining())
+      : promptOfOwn(conversation, this.ownTemplate())
   }
 
   /** Ids of a text; pictures in it are IMAGE_TOKEN_INDEX where the tokenizer knows no `<image>`. */
@@ -104,11 +137,51 @@ export class Tokenizer {
     return ids.length === 0 ? '' : this.inner.decode([...ids], { skip_special_tokens: true })
   }
 
-  private render(messages: readonly TemplateMessage[]): string {
-    if (this.template) {
-      const text = this.template.render(messages)
-      return this.style?.imageMark ? text.replaceAll(IMAGE_PLACEHOLDER, this.style.imageMark) : text
+  /** The label rule of a template; undefined where the checkpoint's own is a program. */
+  private ruleOf(name: string): LabelRule | undefined {
+    const own = name === 'model'
+    if (own && !this.template) return undefined
+    const template = own ? this.template! : findTemplate(name, this.style?.project)
+    if (template.labels) return template.labels
+    throw new TemplateError(
+      `chat template: no project says what is learned of "${template.name}". Train with plain, with one of ` +
+        `${trainableTemplates(this.style?.project).join(', ')}, or with a checkpoint that brings a template of its own.`,
+    )
+  }
+
+  private forTraining(): TrainingTokenizer {
+    return (this.training ??= trainingTokenizer(this.inner, {
+      knowsImages: !this.style && this.encode(IMAGE_PLACEHOLDER, false).length === 1,
+      legacy: this.legacy,
+      imageMark: this.style?.imageMark,
+    }))
+  }
+
+  private ownTemplate(): OwnTemplate {
+    return {
+      render: (messages, open) => this.renderOwn(messages, open),
+      encode: (text) => this.encodeRendered(text),
+      eosToken: (this.inner as { eos_token?: string | null }).eos_token ?? undefined,
     }
+  }
+
+  private encodeRendered(text: string): number[] {
+    const bos = (this.inner as { bos_token?: string | null }).bos_token
+    // As transformers does: a template that writes the BOS itself must not get a second one, and text-only chats
+    // never add one.
+    const named = this.template !== undefined
+    const addSpecial = bos && text.startsWith(bos) ? false : named || this.takesPieces
+    return this.encode(text, addSpecial)
+  }
+
+  private render(messages: readonly TemplateMessage[]): string {
+    if (!this.template) return this.renderOwn(messages, true)
+    const text = this.template.render(messages)
+    return this.style?.imageMark ? text.replaceAll(IMAGE_PLACEHOLDER, this.style.imageMark) : text
+  }
+
+  /** `open`: up to where the assistant speaks. */
+  private renderOwn(messages: readonly TemplateMessage[], open: boolean): string {
     if (this.jinja === undefined) {
       throw new TemplateError(
         'chat template: this checkpoint brings none. Name one (vicuna_v1, llama_3, chatml, phi3, plain ...) or send a raw prompt.',
@@ -124,7 +197,7 @@ export class Tokenizer {
       return this.inner.apply_chat_template(shaped as never, {
         chat_template: this.jinja,
         tokenize: false,
-        add_generation_prompt: true,
+        add_generation_prompt: open,
       }) as unknown as string
     } catch (cause) {
       throw new TemplateError(

@@ -274,4 +274,6 @@ export type ErrorName =
   | 'ImageError'
   | 'TemplateError'
   | 'ContextOverflowError'
+  | 'DatasetError'
+  | 'TrainingError'
   | 'AbortError'

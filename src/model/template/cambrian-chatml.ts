@@ -1,3 +1,4 @@
+import { cambrianMptLabels } from './labels/marked'
 import { chatMlWithoutNewlines } from './styles'
 
 /** Cambrian on Nous Hermes 2 Yi: `chatml_direct` there. Source: Cambrian conversation.py, conv_chatml_direct (the second). */
@@ -7,4 +8,5 @@ export const cambrianChatMl = chatMlWithoutNewlines(
     'ability to process and analyze images. Whenever an image is present in the conversation, very carefully examine ' +
     'it and consider its content when formulating your response. You should give concise responses to very simple ' +
     'questions, but provide thorough responses to more complex and open-ended questions.',
+  cambrianMptLabels,
 )

@@ -1,3 +1,5 @@
+import type { LabelRule } from './labels/definition'
+
 /** One turn as templates see it: its words, and how many pictures stand before them. */
 export interface TemplateMessage {
   readonly role: 'system' | 'user' | 'assistant'
@@ -13,6 +15,8 @@ export interface ChatTemplate {
   render(messages: readonly TemplateMessage[]): string
   /** Text that ends a reply beside the end tokens. */
   readonly stop: readonly string[]
+  /** What is learned of a finished conversation, where a project says so. */
+  readonly labels?: LabelRule
 }
 
 export const IMAGE_PLACEHOLDER = '<image>'

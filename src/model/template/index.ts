@@ -12,7 +12,7 @@ import { llavaV1 } from './llava-v1'
 import { mistralInstruct } from './mistral-instruct'
 import { mistralV2 } from './mistral-v2'
 import { mmDefault } from './mm-default'
-import { mpt } from './mpt'
+import { cambrianMpt, mpt } from './mpt'
 import { phi3 } from './phi3'
 import { plain } from './plain'
 import { tinyLlavaGemma } from './tinyllava-gemma'
@@ -61,13 +61,19 @@ export type TemplateProject = 'llava' | 'cambrian' | 'tinyllava' | 'vary' | 'yi'
 /** Names that mean something else in a project than in `chatTemplates`. */
 const PROJECT_NAMES: Readonly<Record<TemplateProject, Readonly<Record<string, ChatTemplate>>>> = {
   llava: {},
-  cambrian: { chatml_direct: cambrianChatMl, mistral_direct: cambrianChatMl, cambrian_v1: llavaV1 },
+  cambrian: {
+    chatml_direct: cambrianChatMl,
+    mistral_direct: cambrianChatMl,
+    cambrian_v1: llavaV1,
+    mpt: cambrianMpt,
+  },
   tinyllava: {
     llama: tinyLlavaLlama,
     phi: tinyLlavaPhi,
     gemma: tinyLlavaGemma,
     qwen2_base: tinyLlavaQwen2Base,
     qwen2_instruct: tinyLlavaQwen2Instruct,
+    pretrain: plain,
   },
   vary: { mpt: varyMpt },
   yi: {},
@@ -82,6 +88,17 @@ export function findTemplate(name: string, project: TemplateProject = 'llava'): 
   for (const table of [PROJECT_NAMES[project], chatTemplates]) {
     if (Object.hasOwn(table, name)) return table[name]!
   }
-  const known = [...new Set([...Object.keys(PROJECT_NAMES[project]), ...Object.keys(chatTemplates)])]
-  throw new TemplateError(`chat template: "${name}" is not known; known are ${known.join(', ')}.`)
+  throw new TemplateError(
+    `chat template: "${name}" is not known; known are ${namesOf(project, () => true).join(', ')}.`,
+  )
+}
+
+/** Names of the chat templates that a project, or else LLaVA, says how to train with. */
+export const trainableTemplates = (project: TemplateProject = 'llava'): string[] =>
+  namesOf(project, ({ labels }) => labels !== undefined)
+
+function namesOf(project: TemplateProject, wanted: (template: ChatTemplate) => boolean): string[] {
+  const all = { ...chatTemplates, ...PROJECT_NAMES[project] }
+  const names = new Set([...Object.keys(PROJECT_NAMES[project]), ...Object.keys(chatTemplates)])
+  return [...names].filter((name) => wanted(all[name]!))
 }

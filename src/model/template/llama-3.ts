@@ -1,3 +1,4 @@
+import { llama3Labels } from './labels/llama-3'
 import { markedTurns } from './styles'
 
 const header = (role: string) => `<|start_header_id|>${role}<|end_header_id|>`
@@ -21,4 +22,5 @@ export const llama3 = markedTurns({
   assistant: header('assistant'),
   end: '<|eot_id|>',
   stop: ['<|eot_id|>'],
+  labels: llama3Labels,
 })

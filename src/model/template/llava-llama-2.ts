@@ -1,3 +1,4 @@
+import { llama2Labels } from './labels/llama-2'
 import { instTurns } from './styles'
 
 /** LLaVA on Llama 2 Chat. Source: LLaVA conversation.py, conv_llava_llama_2. */
@@ -10,4 +11,5 @@ export const llavaLlama2 = instTurns({
   turnStart: '<s>',
   beforeReply: ' ',
   afterReply: ' ',
+  labels: llama2Labels,
 })

@@ -1,3 +1,4 @@
+import { signalLabels } from './labels/signals'
 import { namedSpeakers } from './styles'
 
 /** LLaVA's first template. Source: LLaVA conversation.py, conv_llava_v0. */
@@ -12,4 +13,5 @@ export const llavaV0 = namedSpeakers({
   userEnd: '###',
   assistantEnd: '###',
   stop: ['###'],
+  labels: signalLabels,
 })

@@ -1,3 +1,4 @@
+import { v1Labels } from './labels/v1'
 import { namedSpeakers } from './styles'
 
 /** LLaVA's own wording of vicuna_v1: a curious human instead of a user. Source: LLaVA conversation.py, conv_llava_v1. */
@@ -12,4 +13,5 @@ export const llavaV1 = namedSpeakers({
   userEnd: ' ',
   assistantEnd: '</s>',
   stop: ['</s>'],
+  labels: v1Labels,
 })

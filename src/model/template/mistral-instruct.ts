@@ -1,3 +1,4 @@
+import { llama2Labels } from './labels/llama-2'
 import { instTurns } from './styles'
 
 /** LLaVA on Mistral Instruct. Source: LLaVA conversation.py, conv_mistral_instruct. */
@@ -7,4 +8,5 @@ export const mistralInstruct = instTurns({
   turnStart: '',
   beforeReply: ' ',
   afterReply: ' ',
+  labels: llama2Labels,
 })

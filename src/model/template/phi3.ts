@@ -1,3 +1,4 @@
+import { phi3Labels } from './labels/marked'
 import { markedTurns } from './styles'
 
 /** Cambrian on Phi-3. Source: Cambrian conversation.py, conv_phi3. */
@@ -9,4 +10,5 @@ export const phi3 = markedTurns({
   assistant: '\n<|assistant|>\n',
   end: '<|end|>',
   stop: ['<|end|>'],
+  labels: phi3Labels,
 })

@@ -1,3 +1,4 @@
+import { plainLabels } from './labels/plain'
 import { IMAGE_PLACEHOLDER, type ChatTemplate, type TemplateMessage } from './definition'
 
 /** A picture without words is what stage 1 trains on: the caption follows it at once. */
@@ -13,4 +14,5 @@ export const plain: ChatTemplate = {
   name: 'plain',
   render: (messages) => messages.map(line).join(''),
   stop: ['\n'],
+  labels: plainLabels,
 }

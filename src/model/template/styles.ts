@@ -1,3 +1,4 @@
+import type { LabelRuleMaker, TemplateText } from './labels/definition'
 import { splitSystem, withImages, type ChatTemplate, type TemplateMessage } from './definition'
 
 /**
@@ -15,21 +16,35 @@ export function namedSpeakers(style: {
   userEnd: string
   assistantEnd: string
   stop: readonly string[]
+  labels?: LabelRuleMaker
 }): ChatTemplate {
-  const { name, user, assistant, afterSystem, userEnd, assistantEnd, stop } = style
-  return {
-    name,
-    stop,
-    render(messages) {
-      const { system, turns } = splitSystem(messages, style.system)
-      const rendered = turns.map((turn) =>
-        turn.role === 'user'
-          ? `${user}: ${withImages(turn)}${userEnd}`
-          : `${assistant}: ${turn.text}${assistantEnd}`,
-      )
-      return `${system}${afterSystem}${rendered.join('')}${assistant}:`
-    },
+  const { user, assistant, afterSystem, userEnd, assistantEnd } = style
+  const transcript = (messages: readonly TemplateMessage[]) => {
+    const { system, turns } = splitSystem(messages, style.system)
+    const rendered = turns.map((turn) =>
+      turn.role === 'user'
+        ? `${user}: ${withImages(turn)}${userEnd}`
+        : `${assistant}: ${turn.text}${assistantEnd}`,
+    )
+    return `${system}${afterSystem}${rendered.join('')}`
   }
+  return withLabels({
+    ...style,
+    replyStart: `${userEnd}${assistant}: `,
+    end: assistantEnd,
+    transcript,
+    opening: (messages) => `${transcript(messages)}${assistant}:`,
+  })
+}
+
+/** A template of its text, with its label rule where it has one. */
+function withLabels({
+  name,
+  stop,
+  labels,
+  ...text
+}: TemplateText & { name: string; stop: readonly string[]; labels?: LabelRuleMaker }): ChatTemplate {
+  return { name, stop, render: text.opening, ...(labels && { labels: labels(text) }) }
 }
 
 /**
@@ -46,26 +61,30 @@ export function markedTurns(style: {
   assistant: string
   end: string
   stop: readonly string[]
+  labels?: LabelRuleMaker
 }): ChatTemplate {
-  const { name, head, user, assistant, end, stop } = style
-  return {
-    name,
-    stop,
-    render(messages) {
-      const { system, turns } = splitSystem(messages, style.system)
-      const rendered = turns.map((turn) =>
-        turn.role === 'user' ? `${user}${withImages(turn)}${end}` : `${assistant}${turn.text}${end}`,
-      )
-      return `${head(system)}${rendered.join('')}${assistant}`
-    },
+  const { head, user, assistant, end } = style
+  const transcript = (messages: readonly TemplateMessage[]) => {
+    const { system, turns } = splitSystem(messages, style.system)
+    const rendered = turns.map((turn) =>
+      turn.role === 'user' ? `${user}${withImages(turn)}${end}` : `${assistant}${turn.text}${end}`,
+    )
+    return `${head(system)}${rendered.join('')}`
   }
+  return withLabels({
+    ...style,
+    replyStart: `${end}${assistant}`,
+    transcript,
+    opening: (messages) => `${transcript(messages)}${assistant}`,
+  })
 }
 
 /** ChatML whose turns follow each other without a newline, as LLaVA writes it. */
-export const chatMlWithoutNewlines = (name: string, system: string) =>
+export const chatMlWithoutNewlines = (name: string, system: string, labels?: LabelRuleMaker) =>
   markedTurns({
     name,
     system,
+    ...(labels && { labels }),
     head: (text) => `<|im_start|>system\n${text}<|im_end|>`,
     user: '<|im_start|>user\n',
     assistant: '<|im_start|>assistant\n',
@@ -87,27 +106,34 @@ export function instTurns(style: {
   /** Blanks around a reply. */
   beforeReply: string
   afterReply: string
+  labels?: LabelRuleMaker
 }): ChatTemplate {
-  const { name, turnStart, beforeReply, afterReply } = style
-  return {
-    name,
-    stop: ['</s>'],
-    render(messages) {
-      const { system, turns } = splitSystem(messages, style.system)
-      const head = system === '' ? '' : `<<SYS>>\n${system}\n<</SYS>>\n\n`
-      return turns
-        .map((turn, i) =>
-          turn.role === 'user'
-            ? `${i ? turnStart : ''}[INST] ${i ? '' : head}${withImages(turn)} [/INST]`
-            : `${beforeReply}${turn.text}${afterReply}</s>`,
-        )
-        .join('')
-    },
+  const { turnStart, beforeReply, afterReply } = style
+  const transcript = (messages: readonly TemplateMessage[]) => {
+    const { system, turns } = splitSystem(messages, style.system)
+    const head = system === '' ? '' : `<<SYS>>\n${system}\n<</SYS>>\n\n`
+    return turns
+      .map((turn, i) =>
+        turn.role === 'user'
+          ? `${i ? turnStart : ''}[INST] ${i ? '' : head}${withImages(turn)} [/INST]`
+          : `${beforeReply}${turn.text}${afterReply}</s>`,
+      )
+      .join('')
   }
+  return withLabels({
+    ...style,
+    user: '[INST]',
+    assistant: '[/INST]',
+    replyStart: '[/INST] ',
+    end: '</s>',
+    stop: ['</s>'],
+    transcript,
+    opening: transcript,
+  })
 }
 
 /** TinyLLaVA's one format, which differs by the end token of the language model; questions lose blanks around them. */
-export function tinyLlavaTurns(name: string, end: string): ChatTemplate {
+export function tinyLlavaTurns(name: string, end: string, labels: LabelRuleMaker): ChatTemplate {
   const turns = namedSpeakers({
     name,
     system:
@@ -119,6 +145,7 @@ export function tinyLlavaTurns(name: string, end: string): ChatTemplate {
     userEnd: ' ',
     assistantEnd: end,
     stop: [end],
+    labels,
   })
   const trimmed = (message: TemplateMessage) =>
     message.role === 'user' ? { ...message, text: message.text.trim() } : message

@@ -40,4 +40,6 @@ export const v0: ChatTemplate = {
     const turns = messages.filter(({ role }) => role !== 'system')
     return llavaV0.render([...system, ...EXAMPLE, ...turns])
   },
+  // The example has no part in training.
+  ...(llavaV0.labels && { labels: llavaV0.labels }),
 }

@@ -1,3 +1,4 @@
+import { v1Labels } from './labels/v1'
 import { namedSpeakers } from './styles'
 
 /** LLaVA 1.5 and Cambrian on Vicuna. Source: LLaVA conversation.py, conv_vicuna_v1. */
@@ -12,4 +13,5 @@ export const vicunaV1 = namedSpeakers({
   userEnd: ' ',
   assistantEnd: '</s>',
   stop: ['</s>'],
+  labels: v1Labels,
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { explain, isAbort, KNOWN_ERROR_NAMES, type Surroundings } from './explain'
+import { explain, explainTraining, isAbort, KNOWN_ERROR_NAMES, type Surroundings } from './explain'
 
 const fine: Surroundings = { hasWebGpu: true, isSecureContext: true, isOnline: true }
 const error = (name: string, message = 'op: expected this, came that, do so') =>
@@ -47,6 +47,19 @@ describe('explain', () => {
     'survives anything thrown: %j',
     (thrown) => expect(explain(thrown, fine).title).toBe('Something went wrong.'),
   )
+
+  test('speaks of runs where training failed, and offers nothing that is a chat’s', () => {
+    for (const name of KNOWN_ERROR_NAMES) {
+      const { advice, detail, remedies, title } = explainTraining(error(name), fine)
+      expect(title).toMatch(/\.$/)
+      expect(`${title} ${advice}`, name).not.toMatch(/chat is kept|new chat/i)
+      expect(detail).toBe('op: expected this, came that, do so')
+      expect(remedies).not.toContain('retry')
+      expect(remedies).not.toContain('new-chat')
+    }
+    expect(explainTraining(error('OutOfMemoryError'), fine).advice).toContain('micro-batch')
+    expect(explainTraining(error('DeviceLostError'), fine).remedies).toContain('reload-model')
+  })
 
   test('knows a cancellation', () => {
     expect(isAbort(error('AbortError'))).toBe(true)

@@ -128,6 +128,20 @@ const SENTENCES: Record<KnownErrorName, Sentence | ((message: string, around: Su
     advice: 'Its files disagree about a size; the details say where. Choose another checkpoint.',
     remedies: ['choose-model'],
   },
+  DatasetError: {
+    title: 'The data cannot be used as it is.',
+    advice:
+      'The details name the file or row. Give LLaVA’s JSON or JSONL, a CSV or TSV table, or pictures with .txt files, ' +
+      'together with the pictures.',
+    remedies: [],
+  },
+  TrainingError: {
+    title: 'Training stopped.',
+    advice:
+      'The details say why. Runs keep their last checkpoint: change what is named there, or lower the learning rate, ' +
+      'and go on or start again.',
+    remedies: [],
+  },
   AbortError: { title: 'Cancelled.', advice: '', remedies: [] },
   WorkerCrashError: {
     title: 'The engine stopped unexpectedly.',
@@ -157,6 +171,61 @@ export function explain(error: unknown, around: Surroundings): Problem {
   const sentence = typeof entry === 'function' ? entry(message, around) : entry
   return { name, detail: message, ...sentence }
 }
+
+/** What to do instead where an error came while a connector was trained or its training planned. */
+const IN_TRAINING: Partial<Record<KnownErrorName, Partial<Sentence>>> = {
+  OutOfMemoryError: {
+    title: 'The GPU ran out of memory while training.',
+    advice:
+      'Take a smaller micro-batch and accumulate more of them: the steps stay the same. Fewer tokens per sample, or ' +
+      'the model loaded as q8 or q4, save memory too. A run goes on from its last checkpoint.',
+    remedies: [],
+  },
+  DeviceLostError: {
+    advice:
+      'Runs are kept up to their last checkpoint. Reload the model, then resume the run. If it happens again, take a ' +
+      'smaller micro-batch, or close other tabs that use the GPU.',
+  },
+  WorkerCrashError: {
+    advice: 'Runs are kept up to their last checkpoint. Reload the model, then resume the run.',
+  },
+  ConfigError: {
+    title: 'This model’s connector cannot be trained so.',
+    advice: 'The details name the setting. Change it in the recipe, or choose another model.',
+  },
+  TemplateError: {
+    title: 'A sample does not fit the chat template of the recipe.',
+    advice: 'Choose the plain template, or another one, in the recipe.',
+    remedies: [],
+  },
+  ContextOverflowError: {
+    title: 'A sample is longer than the model’s context.',
+    advice: 'Lower the longest sample in the recipe, or load the model with a longer context.',
+    remedies: ['choose-model'],
+  },
+  CheckpointError: {
+    title: 'A connector’s weights are damaged or belong to another model.',
+    advice: 'Load the model it was trained on, or choose another file.',
+    remedies: [],
+  },
+  QuotaExceededError: {
+    title: 'The browser’s storage is full.',
+    advice: 'Delete runs that are no longer needed, or free disk space, then resume.',
+    remedies: [],
+  },
+}
+
+/** The sentence for an error that came while training: `explain`, with advice for a run instead of a chat. */
+export function explainTraining(error: unknown, around: Surroundings): Problem {
+  const problem = explain(error, around)
+  const instead = Object.hasOwn(IN_TRAINING, problem.name)
+    ? IN_TRAINING[problem.name as KnownErrorName]
+    : undefined
+  return { ...problem, ...instead, remedies: (instead?.remedies ?? problem.remedies).filter(isOfModels) }
+}
+
+/** Remedies that mean the same wherever they stand; `retry` and `new-chat` are a chat's. */
+const isOfModels = (remedy: Remedy) => remedy !== 'retry' && remedy !== 'new-chat'
 
 /** True for an error that means the visitor cancelled. */
 export function isAbort(error: unknown): boolean {
