@@ -1,0 +1,48 @@
+import type { JsonObject } from '../config-reader'
+import { TrainingError } from '../errors'
+import type { Runs } from './run-state'
+
+/** Kept beside a run: what it needs to go on that its listing does not tell. */
+const SETTINGS_FILE = 'settings.json'
+
+/** How a run is watched and kept; nothing of it changes the numbers. */
+export interface RunSettings {
+  /** Steps from one validation to the next; 0 for none but the last. */
+  readonly evaluateEvery: number
+  /** Held-out pictures that are captioned at each validation. */
+  readonly captions: number
+  /** Steps from one checkpoint to the next; 0 for none but when it ends or is paused. */
+  readonly checkpointEvery: number
+}
+
+/** What a run that goes on must find as it was. */
+export interface StoredSettings extends RunSettings {
+  readonly version: 1
+  /** How the model was held. */
+  readonly dtype: string
+  /** A fixed order of rows; else the recipe's seed tells. */
+  readonly order?: unknown
+  /** Fingerprint of the held-out rows that came along; absent where rows of the data itself validate. */
+  readonly heldOutData?: string
+  /** config.json of the model, for exports while another one is loaded. */
+  readonly modelConfig: JsonObject
+}
+
+/** Written once, when a run begins. */
+export async function writeSettings(runs: Runs, id: string, settings: StoredSettings): Promise<void> {
+  await runs.files.write(id, SETTINGS_FILE, new TextEncoder().encode(JSON.stringify(settings)))
+}
+
+/** What a run that goes on must find as it was. Throws: TrainingError where it is lost. */
+export async function readSettings(runs: Runs, id: string): Promise<StoredSettings> {
+  const bytes = await runs.files.read(id, SETTINGS_FILE)
+  try {
+    const settings = JSON.parse(new TextDecoder().decode(bytes)) as StoredSettings
+    if (settings.version === 1) return settings
+  } catch {
+    // Said below.
+  }
+  throw new TrainingError(
+    `train: ${SETTINGS_FILE} of this run is missing or damaged. Export its connector, or start a new run.`,
+  )
+}

@@ -1,0 +1,4 @@
+import { MemoryRuns } from './run-store'
+import { describeRunFiles } from './testing/run-files'
+
+describeRunFiles(async () => new MemoryRuns())
