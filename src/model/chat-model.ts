@@ -1,6 +1,16 @@
-import { Arena, Encoder, sampleToken, warmUp, type Gpu, type Tensor, type Variant } from '../kernels'
+import {
+  Arena,
+  Encoder,
+  sampleToken,
+  unpackRows,
+  warmUp,
+  type Gpu,
+  type Tensor,
+  type Variant,
+} from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
 import type { StreamProgress } from './checkpoint/progress'
+import type { PictureConnector } from './connector/definition'
 import { Conversation } from './conversation'
 import { embedPrompt, PREFILL_ROWS } from './generate'
 import type { Codecs } from './image/codecs'
@@ -11,6 +21,7 @@ import type { OnnxLoader } from './onnx/runtime'
 import { towerLoader } from './load-tower'
 import type { OpenByteStore } from './tower-keeper'
 import { selectFeatures } from './towers'
+import { connectorSpecs } from './train/trained-connector'
 import { Tokenizer } from './tokenizer'
 import { Vlm } from './vlm'
 
@@ -97,6 +108,31 @@ export class ChatModel {
       else arena.destroy()
       throw error
     }
+  }
+
+  /** Every parameter of the checkpoint's own connector, by the connector's names. */
+  async connectorValues(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    const { gpu, arena, weights } = this.vlm
+    const own = weights.at('connector')
+    const enc = new Encoder(gpu, arena, 'read connector')
+    const values = new Map<string, Float32Array<ArrayBuffer>>()
+    try {
+      for (const [name, { kind }] of Object.entries(connectorSpecs(this.opened.blueprint))) {
+        const tensor = kind === 'vector' ? own.vector(name) : unpackRows(enc, own.matrix(name))
+        values.set(name, (await enc.read(tensor)) as Float32Array<ArrayBuffer>)
+        enc.end()
+      }
+    } finally {
+      enc.end()
+    }
+    return values
+  }
+
+  /** Puts another connector in place of the checkpoint's, which undefined brings back; pictures are joined anew. */
+  useConnector(connector: PictureConnector | undefined): void {
+    this.vlm.useConnector(connector)
+    this.images?.forgetAll()
+    this.conversation.forgetFrom(0)
   }
 
   destroy(): void {

@@ -174,8 +174,13 @@ export class ImageFeatures {
     this.kept.delete(key)
   }
 
-  destroy(): void {
+  /** Frees every encoded picture. */
+  forgetAll(): void {
     for (const key of [...this.kept.keys()]) this.forget(key)
+  }
+
+  destroy(): void {
+    this.forgetAll()
   }
 }
 

@@ -10,7 +10,8 @@ import { Towers, type TowerStage } from './towers'
 export class Vlm {
   readonly language: LanguageModel
   readonly towers: Towers
-  readonly connector: PictureConnector | undefined
+  private readonly ownConnector: PictureConnector | undefined
+  private otherConnector: PictureConnector | undefined
 
   constructor(
     readonly gpu: Gpu,
@@ -22,7 +23,19 @@ export class Vlm {
     const { vision, language } = blueprint
     this.language = language.create(weights.at('language'))
     this.towers = new Towers(vision?.towers ?? [], weights, gpu, arena, stage)
-    this.connector = vision?.connector.create(weights.at('connector'))
+    this.ownConnector = vision?.connector.create(weights.at('connector'))
+  }
+
+  /** The one in use. */
+  get connector(): PictureConnector | undefined {
+    return this.otherConnector ?? this.ownConnector
+  }
+
+  /** Puts another connector in place of the checkpoint's, which undefined brings back. Returns: the other one so far. */
+  useConnector(connector: PictureConnector | undefined): PictureConnector | undefined {
+    const before = this.otherConnector
+    this.otherConnector = connector
+    return before
   }
 
   get acceptsImages(): boolean {
