@@ -1,0 +1,112 @@
+import { elementCount, OutOfMemoryError } from '../../kernels'
+import type { ByteStore } from '../checkpoint/byte-store'
+import type { ChatModel } from '../chat-model'
+import type { Codecs } from '../image/codecs'
+import type { Dataset, TrainingPlan } from './definition'
+import { ratePreview, stepsOf, warmupSteps } from './schedule'
+import { connectorSpecs, optimizerBytes } from './trained-connector'
+import { chooseRows, type RowChoice } from './run-rows'
+import { Trainer } from './trainer'
+
+/** Rates that are told at most. */
+const PREVIEW_POINTS = 512
+/** Tokens of a caption with what stands around it, where nothing was measured. */
+const TYPICAL_TEXT = 40
+
+/**
+ * Plans a run: steps, rates, memory and time. Where the estimate fits the device, the first micro-batch goes through
+ * forwards and backwards, which changes nothing: memory and time are then measured.
+ *
+ * Throws: as chooseRows and Trainer.create; AbortError.
+ */
+export async function planTraining(
+  model: ChatModel,
+  dataset: Dataset,
+  request: RowChoice,
+  host: { codecs: Codecs; featureStore?: ByteStore | undefined; signal: AbortSignal },
+): Promise<TrainingPlan> {
+  const { recipe } = request
+  const { vlm, opened, plan } = model
+  const { gpu } = vlm
+  const rows = await chooseRows(dataset, request, host.signal)
+  const specs = connectorSpecs(opened.blueprint)
+  const optimizer = optimizerBytes(specs)
+  const held = gpu.allocatedBytes
+  const estimate = activationEstimate(model, recipe.batchSize)
+  const pictures = rows.trained + rows.heldOut.rows.length
+  const told = {
+    steps: rows.steps,
+    stepsPerEpoch: stepsOf(recipe, rows.trained).stepsPerEpoch,
+    warmupSteps: warmupSteps(recipe, rows.steps),
+    trainedParameters: Object.values(specs).reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    learningRates: ratePreview(recipe, rows.steps, PREVIEW_POINTS),
+    cacheBytes: pictures * featureBytes(model),
+  }
+  const sized = (activations: number) => {
+    const total = held + optimizer + activations
+    return { gpuBytes: { model: held, optimizer, activations, total }, fits: total <= plan.budgetBytes }
+  }
+  const untried = sized(estimate)
+  if (!untried.fits) {
+    return {
+      ...told,
+      ...untried,
+      secondsPerStep: 0,
+      secondsTotal: 0,
+      advice: adviceOf(untried, plan.budgetBytes),
+    }
+  }
+  const trainer = await Trainer.create(model, {
+    recipe,
+    dataset,
+    order: rows.order,
+    steps: rows.steps,
+    heldOut: rows.heldOut,
+    codecs: host.codecs,
+    featureStore: host.featureStore,
+  })
+  try {
+    const { secondsPerStep, secondsPerPicture, activationBytes } = await trainer.trial(host.signal)
+    const seconds = rows.steps * secondsPerStep + pictures * secondsPerPicture
+    return { ...told, ...sized(activationBytes), secondsPerStep, secondsTotal: seconds }
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error
+    const advice = adviceOf(untried, plan.budgetBytes)
+    return { ...told, ...untried, fits: false, secondsPerStep: 0, secondsTotal: 0, advice }
+  } finally {
+    trainer.destroy()
+    vlm.arena.trim()
+  }
+}
+
+/** Layer inputs of a micro-batch, and what one layer needs to be computed again. Units: bytes. */
+function activationEstimate(model: ChatModel, batchSize: number): number {
+  const { language, vision } = model.opened.blueprint
+  const { hiddenSize: C, layers } = language.config
+  const positions = batchSize * ((vision?.imageTokens ?? 0) + TYPICAL_TEXT)
+  const widest = Math.max(
+    C,
+    ...Object.entries(model.opened.specs)
+      .filter(([name, { kind }]) => kind === 'matrix' && name.startsWith('language.'))
+      .map(([, { shape }]) => shape[0]!),
+  )
+  return positions * (layers * C + 14 * C + 6 * widest) * 4 + batchSize * featureBytes(model) * 2
+}
+
+/** Of one picture, all towers' maps in f32. */
+const featureBytes = ({ opened }: ChatModel) =>
+  (opened.blueprint.vision?.towers ?? []).reduce((sum, { tower: { config } }) => {
+    const { maps, patchTokens, hasClsToken, hiddenSize } = config
+    const elements = maps
+      ? maps.reduce((total, { side, width }) => total + side * side * width, 0)
+      : (patchTokens + Number(hasClsToken)) * hiddenSize
+    return sum + elements * 4
+  }, 0)
+
+function adviceOf({ gpuBytes: { total } }: Pick<TrainingPlan, 'gpuBytes'>, budgetBytes: number): string {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`
+  return (
+    `Needs about ${gib(total)} of GPU memory; this device is taken to have ${gib(budgetBytes)}. ` +
+    'Lower the batch size and raise accumulation by as much, or load the model in q8 or q4.'
+  )
+}
