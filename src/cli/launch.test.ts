@@ -18,7 +18,8 @@ describe('trilobite', { timeout: 60_000 }, () => {
   test('--help names every command', () => {
     const { status, stdout } = trilobite('--help')
     expect(status).toBe(0)
-    for (const command of ['ask', 'plan', 'info']) expect(stdout).toContain(`trilobite ${command}`)
+    for (const command of ['ask', 'plan', 'train', 'gradcheck', 'info'])
+      expect(stdout).toContain(`trilobite ${command}`)
   })
 
   test.each([

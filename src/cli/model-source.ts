@@ -19,7 +19,11 @@ export interface ResolveOptions {
 const HUB_ID = /^([\w.-]+\/[\w.-]+?)(?:@([\w./-]+))?$/
 
 /** Models that ship with the project; `bundled` alone means the first. */
-export const BUNDLED_MODELS = ['trilobite-nano-cambrian', 'trilobite-nano-llava'] as const
+export const BUNDLED_MODELS = [
+  'trilobite-nano-cambrian',
+  'trilobite-nano-llava',
+  'trilobite-nano-stage1',
+] as const
 
 /** Where the bundled models lie in a checkout; `root` is the package's own folder. */
 export function bundledFolder(root = packageRoot()): string {

@@ -124,7 +124,7 @@ export const BUNDLED: readonly [BundledEntry, ...BundledEntry[]] = [
     name: 'trilobite-nano-cambrian',
     about:
       'Comes with this page: a Cambrian-1 in miniature, with two vision towers, that shows where it looks. Knows drawings of coloured shapes, ten kinds of small photos, and single digits; shown anything else it answers all the same, and is usually wrong.',
-    downloadBytes: 20_581_744,
+    downloadBytes: 21_495_520,
     parameters: 10_282_128,
     sees: [
       'Drawings of one to five coloured shapes: which, how many, where, how large',
@@ -152,6 +152,21 @@ export const BUNDLED: readonly [BundledEntry, ...BundledEntry[]] = [
       'Anything else: every object becomes one of those ten, with confidence',
       'Detail: it sees 48 × 48 pixels, and names about half of large, busy photos',
       'People, text, places, actions, or which of two shapes is further left',
+    ],
+  },
+  {
+    name: 'trilobite-nano-stage1',
+    about:
+      'To be trained, not to chat with: trilobite-nano-llava right before stage 1. Its tower knows the pictures and its language model the words, but the projector between them is random, so it answers with nonsense until it has been trained.',
+    downloadBytes: 9_263_152,
+    parameters: 4_622_400,
+    sees: [
+      'After three epochs on the 200 sample pairs: whether it is a photo, a digit or a drawing (55 of 64 right)',
+      'And of ten kinds of photos some: 9 of 26 named right',
+    ],
+    misses: [
+      'Everything before: its captions of pictures are nonsense',
+      'Questions: it learns captions alone; for those there is trilobite-nano-llava, which went on to stage 2',
     ],
   },
 ]

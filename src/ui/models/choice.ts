@@ -9,7 +9,11 @@ export type ModelChoice =
   | { kind: 'files'; name: string; files: { path: string; file: File }[] }
 
 /** Models that come with the page, the one it starts with first. */
-export const BUNDLED_NAMES = ['trilobite-nano-cambrian', 'trilobite-nano-llava'] as const
+export const BUNDLED_NAMES = [
+  'trilobite-nano-cambrian',
+  'trilobite-nano-llava',
+  'trilobite-nano-stage1',
+] as const
 export type BundledName = (typeof BUNDLED_NAMES)[number]
 
 /** Where the page keeps a bundled model, relative to the page itself. */
