@@ -1,5 +1,5 @@
 import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
-import { Engine, type ResolveRepository } from '../worker/engine'
+import { Engine, type EngineHost, type ResolveRepository } from '../worker/engine'
 import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
 import { openSource } from '../model/checkpoint/open-source'
@@ -9,8 +9,10 @@ import { resolveRepository, type ResolvedModel, type ResolveOptions } from './mo
 export async function createEngine(
   adapter: AdapterChoice,
   resolveRepository?: ResolveRepository,
+  host: Pick<EngineHost, 'runs' | 'featureStore' | 'lockRun'> = {},
 ): Promise<Engine> {
   return new Engine({
+    ...host,
     gpu: await openNodeGpu(adapter),
     imageCodecs: nodeCodecLoader,
     onnx: () => import('./onnx-node').then((module) => module.openNodeOnnxRuntime()),

@@ -15,6 +15,8 @@ import type { ResolveRepository } from '../model/repositories'
 import type { OpenByteStore } from '../model/tower-keeper'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
+import { Runs } from '../model/train/run-state'
+import { MemoryRuns, type RunFiles } from '../model/train/run-store'
 import type {
   AskEvent,
   AskRequest,
@@ -35,6 +37,7 @@ import { describeModel, describePlan, emptyReply } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
+import { EngineTraining, type TrainingHost } from './training'
 
 export type { ResolveRepository } from '../model/repositories'
 export type { DebugTensors } from './debug-forward'
@@ -57,6 +60,12 @@ export interface EngineHost {
    * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each picture.
    */
   readonly towerStore?: OpenByteStore
+  /** Opens where training runs are kept. Default: in memory, as long as the engine lives. */
+  readonly runs?: () => Promise<RunFiles>
+  /** Keeps other tabs from going on with a training run; as TrainingHost.lockRun. Default: nobody else has its files. */
+  readonly lockRun?: TrainingHost['lockRun']
+  /** Opens where features of training pictures are kept; undefined where they are not. Default: nowhere. */
+  readonly featureStore?: OpenByteStore
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -82,9 +91,23 @@ export class Engine implements EngineApi {
   private turn: Promise<unknown> = Promise.resolve()
   private readonly watchers: ((event: EngineEvent) => void)[] = []
   private readonly codecs
+  private runs: Promise<Runs> | undefined
+  readonly training: EngineTraining
 
   constructor(private readonly host: EngineHost) {
     this.codecs = createCodecs(host.imageCodecs)
+    this.training = new EngineTraining({
+      codecs: this.codecs,
+      model: (call) => this.requireModel(call),
+      gpu: async () => (await this.open()).gpu,
+      exclusively: (run) => this.exclusively(run),
+      runs: () => this.openRuns(),
+      featureStore: () => host.featureStore?.().catch(() => undefined) ?? Promise.resolve(undefined),
+      lockRun: host.lockRun,
+      onConversationLost: () => {
+        this.lastTurn = undefined
+      },
+    })
   }
 
   /** The model that answers, once loaded. */
@@ -295,6 +318,16 @@ export class Engine implements EngineApi {
     }
   }
 
+  private openRuns(): Promise<Runs> {
+    const opening = (this.runs ??= (this.host.runs?.() ?? Promise.resolve(new MemoryRuns())).then(
+      (files) => new Runs(files),
+    ))
+    opening.catch(() => {
+      if (this.runs === opening) this.runs = undefined
+    })
+    return opening
+  }
+
   private requireModel(call: string): ChatModel {
     if (!this.model) throw new ConfigError(`${call}: no model is loaded. Load one first.`)
     return this.model
@@ -320,6 +353,7 @@ export class Engine implements EngineApi {
     const gpu = await (host.openDevice ?? (() => openGpu(host.gpu, host.restrict)))()
     void gpu.lost.then((error) => {
       this.device = undefined
+      this.training.modelGone()
       this.model = undefined
       this.lastTurn = undefined
       for (const tell of this.watchers) tell({ type: 'device-lost', reason: 'lost', message: error.message })
@@ -336,6 +370,7 @@ export class Engine implements EngineApi {
   }
 
   private dropModel(): void {
+    this.training.modelGone()
     this.model?.destroy()
     this.model = undefined
     this.lastTurn = undefined

@@ -1,13 +1,34 @@
 import { expose } from 'comlink'
 import { webCodecLoader } from '../model/image/codecs-web'
 import { Engine } from './engine'
+import { openOpfsRuns } from './opfs-runs'
 import { openOpfsStore } from './opfs-store'
+import { wholeContract } from './surface'
+
+const { storage } = navigator
 
 expose(
-  new Engine({
-    gpu: navigator.gpu,
-    imageCodecs: webCodecLoader,
-    onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
-    towerStore: () => openOpfsStore(navigator.storage),
-  }),
+  wholeContract(
+    new Engine({
+      gpu: navigator.gpu,
+      imageCodecs: webCodecLoader,
+      onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
+      towerStore: () => openOpfsStore(storage),
+      runs: () => openOpfsRuns(storage),
+      lockRun: (run) => holdLock(`trilobite-run-${run}`),
+      featureStore: () => openOpfsStore(storage, 'trilobite-features'),
+    }),
+  ),
 )
+
+/** A lock that other tabs see; undefined where one of them has it. */
+function holdLock(name: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    navigator.locks
+      .request(name, { ifAvailable: true }, (lock) => {
+        if (!lock) return resolve(undefined)
+        return new Promise<void>((release) => resolve(() => release()))
+      })
+      .catch(reject)
+  })
+}

@@ -1,48 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { openOpfsStore } from './opfs-store'
+import { FakeFolder } from './testing/opfs'
 
-// Files as browsers have them, in memory: names, locks and moves. The browser's own are tried in e2e/kept-towers.spec.ts.
-
-const missing = () => new DOMException('not found', 'NotFoundError')
-
-class FakeFolder {
-  readonly files = new Map<string, { bytes: number[]; isLocked: boolean }>()
-  mostBytes = Infinity
-  movesFail = false
-
-  async *keys() {
-    yield* [...this.files.keys()]
-  }
-  async removeEntry(name: string) {
-    if (this.files.get(name)?.isLocked) throw new DOMException('locked', 'NoModificationAllowedError')
-    if (!this.files.delete(name)) throw missing()
-  }
-  async getFileHandle(name: string, { create = false } = {}) {
-    if (create && !this.files.has(name)) this.files.set(name, { bytes: [], isLocked: false })
-    const file = this.files.get(name)
-    if (!file) throw missing()
-    return {
-      getFile: async () => new Blob([Uint8Array.from(file.bytes)]),
-      createSyncAccessHandle: async () => {
-        file.isLocked = true
-        return {
-          write: (bytes: Uint8Array) => {
-            const taken = bytes.subarray(0, this.mostBytes - file.bytes.length)
-            file.bytes.push(...taken)
-            return taken.length
-          },
-          flush() {},
-          close: () => void (file.isLocked = false),
-        }
-      },
-      move: async (to: string) => {
-        if (this.movesFail) throw new DOMException('in use', 'NoModificationAllowedError')
-        this.files.delete(name)
-        this.files.set(to, file)
-      },
-    }
-  }
-}
+// On files in memory. The browser's own are tried in e2e/kept-towers.spec.ts.
 
 let folder: FakeFolder
 let estimate: StorageEstimate
@@ -85,7 +45,7 @@ test('nothing stays of what is aborted or does not fit on the disk', async () =>
   await aborted.abort()
   expect(folder.files.size).toBe(0)
 
-  folder.mostBytes = 3
+  folder.disk.mostBytes = 3
   const full = await store.write('a', 4)
   await expect(full.write(Uint8Array.of(1, 2, 3, 4))).rejects.toThrow('the disk is full')
   await full.abort()
@@ -98,7 +58,7 @@ test('what other versions and crashed writers left is removed, and what another 
   const writing = await other.write('begun', 1)
   const [whole, begun] = [...folder.files.keys()]
   for (const name of ['v0-abc', 'v1-abc.1234.part', 'else']) {
-    folder.files.set(name, { bytes: [], isLocked: false })
+    folder.files.set(name, { bytes: new Uint8Array(), isLocked: false })
   }
   await open()
   expect([...folder.files.keys()]).toEqual([whole, begun])
@@ -112,7 +72,7 @@ test('a file that cannot take its name is an error, unless another writer was qu
   const writers = [await store.write('a', 1), await store.write('a', 1)]
   for (const writer of writers) await writer.write(Uint8Array.of(7))
   await writers[0]!.close()
-  folder.movesFail = true
+  folder.disk.movesFail = true
   await writers[1]!.close()
   expect(await read(store, 'a')).toEqual([7])
   await expect((await store.write('b', 0)).close()).rejects.toThrow('in use')

@@ -1,6 +1,7 @@
 import type { ByteStore, ByteWriter } from '../model/checkpoint/byte-store'
 
-const FOLDER = 'trilobite-towers'
+/** Towers that come and go, and what frozen towers gave for training pictures. */
+export type StoreFolder = 'trilobite-towers' | 'trilobite-features'
 /** Begins every name. Another way to name or to fill the files takes another version. */
 const VERSION = 'v1-'
 /** Ends the names of files that are being written. */
@@ -19,15 +20,18 @@ interface MovableFile extends FileSystemFileHandle {
  *
  * Throws: Error where the browser keeps no files, as in some private modes.
  */
-export async function openOpfsStore(storage: StorageManager): Promise<ByteStore> {
+export async function openOpfsStore(
+  storage: StorageManager,
+  name: StoreFolder = 'trilobite-towers',
+): Promise<ByteStore> {
   const root = await storage.getDirectory()
-  const folder = await root.getDirectoryHandle(FOLDER, { create: true })
+  const folder = await root.getDirectoryHandle(name, { create: true })
   const left: string[] = []
-  for await (const name of folder.keys()) {
-    if (!name.startsWith(VERSION) || name.endsWith(UNFINISHED)) left.push(name)
+  for await (const file of folder.keys()) {
+    if (!file.startsWith(VERSION) || file.endsWith(UNFINISHED)) left.push(file)
   }
   // What another tab is writing is locked, and stays.
-  for (const name of left) await folder.removeEntry(name, { recursive: true }).catch(() => {})
+  for (const file of left) await folder.removeEntry(file, { recursive: true }).catch(() => {})
   return new OpfsStore(storage, folder)
 }
 

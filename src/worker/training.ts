@@ -1,0 +1,404 @@
+import { version } from '../../package.json'
+import type { Gpu } from '../kernels'
+import type { ByteStore } from '../model/checkpoint/byte-store'
+import type { ChatModel } from '../model/chat-model'
+import { AbortError, TrainingError } from '../model/errors'
+import type { Codecs } from '../model/image/codecs'
+import type { Dataset } from '../model/train/definition'
+import { exportConnector } from '../model/train/export/export'
+import { importConnector } from '../model/train/export/import'
+import { layoutsOf } from '../model/train/export/layouts'
+import { checkGradients } from '../model/train/gradient-check'
+import { readLog } from '../model/train/log'
+import { recipes } from '../model/train/recipes'
+import type { Runs } from '../model/train/run-state'
+import { connectorSpecs, OwnConnector, type ConnectorValues } from '../model/train/trained-connector'
+import { planTraining } from '../model/train/training-plan'
+import { modelConfigOf, TrainingRun, weightsOf, type NewRun, type RunHost } from '../model/train/training-run'
+import type {
+  ConnectorInfo,
+  ConnectorLayout,
+  DatasetInfo,
+  DatasetSource,
+  ExportedFile,
+  GradientCheckOptions,
+  GradientReport,
+  KnownRecipe,
+  LogRecord,
+  RunInfo,
+  TrainingAction,
+  TrainingApi,
+  TrainingEvent,
+  TrainingPlan,
+  TrainingRequest,
+} from './training-api'
+import { describeDataset, OpenedData } from './training-data'
+import { Speed } from './training-speed'
+
+/** What the engine lends its training. */
+export interface TrainingHost {
+  readonly codecs: Codecs
+  /** Throws: ConfigError without a loaded model. */
+  model(call: string): ChatModel
+  gpu(): Promise<Gpu>
+  /** Runs one thing at a time, questions included. */
+  exclusively<T>(run: () => Promise<T>): Promise<T>
+  runs(): Promise<Runs>
+  featureStore(): Promise<ByteStore | undefined>
+  /** Keeps other tabs from going on with the same run, until the returned function is called; undefined where one does. */
+  lockRun?: ((run: string) => Promise<(() => void) | undefined>) | undefined
+  /** Called when the conversation's cache or the connector changed: earlier replies cannot be looked into any more. */
+  onConversationLost(): void
+}
+
+/** A run that trains or is paused in memory. */
+interface Live {
+  readonly run: TrainingRun
+  readonly model: ChatModel
+  readonly speed: Speed
+  /** Lets other tabs have the run. */
+  readonly release: () => void
+  onEvent: (event: TrainingEvent) => void
+  /** Set while it trains. */
+  loop: Promise<RunInfo> | undefined
+  wants: 'go' | 'pause' | 'stop'
+  abort: AbortController
+}
+
+/** The connector that chats go through instead of the checkpoint's. */
+interface InUse {
+  readonly own: OwnConnector
+  readonly values: ConnectorValues
+  readonly info: ConnectorInfo
+}
+
+/** The training part of the contract: at most one run trains, and questions are answered between its steps. */
+export class EngineTraining implements TrainingApi {
+  private live: Live | undefined
+  private inUse: InUse | undefined
+  private readonly data = new OpenedData()
+  private opening = new AbortController()
+
+  constructor(private readonly host: TrainingHost) {}
+
+  async recipes(): Promise<KnownRecipe[]> {
+    return Object.values(recipes)
+  }
+
+  async connectorLayouts(): Promise<ConnectorLayout[]> {
+    const { opened } = this.host.model('train')
+    return layoutsOf(opened.config, connectorSpecs(opened.blueprint))
+  }
+
+  async openDataset(source: DatasetSource, onProgress: (rows: number) => void): Promise<DatasetInfo> {
+    const { signal } = this.opening
+    return describeDataset(await this.data.open(source, signal), signal, onProgress)
+  }
+
+  async planTraining(request: TrainingRequest): Promise<TrainingPlan> {
+    const dataset = await this.data.open(request.dataset, this.opening.signal)
+    return this.planFrom(dataset, request)
+  }
+
+  /** `planTraining` for data from anywhere. */
+  planFrom(dataset: Dataset, request: NewRun): Promise<TrainingPlan> {
+    return this.host.exclusively(async () =>
+      planTraining(this.host.model('train'), dataset, request, {
+        codecs: this.host.codecs,
+        featureStore: await this.host.featureStore(),
+        signal: this.opening.signal,
+      }),
+    )
+  }
+
+  async train(request: TrainingRequest, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
+    return this.trainOn(await this.data.open(request.dataset, this.opening.signal), request, onEvent)
+  }
+
+  /** `train` on data from anywhere. */
+  async trainOn(dataset: Dataset, request: NewRun, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
+    return this.start(onEvent, (model, host) => TrainingRun.begin(model, dataset, request, host))
+  }
+
+  async resumeTraining(
+    run: string,
+    source: DatasetSource,
+    onEvent: (e: TrainingEvent) => void,
+  ): Promise<RunInfo> {
+    const { live } = this
+    if (live?.run.info.id === run) {
+      live.onEvent = onEvent
+      return this.goOn(live)
+    }
+    return this.resumeOn(run, await this.data.open(source, this.opening.signal), onEvent)
+  }
+
+  /** `resumeTraining` on data from anywhere. */
+  resumeOn(run: string, dataset: Dataset, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
+    return this.start(onEvent, (model, host) => TrainingRun.resume(model, dataset, run, host), run)
+  }
+
+  async controlTraining(action: TrainingAction): Promise<void> {
+    const { live } = this
+    if (action === 'stop') {
+      this.opening.abort()
+      this.opening = new AbortController()
+    }
+    if (!live) {
+      if (action === 'stop') return
+      throw new TrainingError(
+        `train: no run is in memory to ${action}. Choose one of the runs and resume it.`,
+      )
+    }
+    switch (action) {
+      case 'pause':
+        live.wants = 'pause'
+        await live.loop
+        return
+      case 'stop':
+        live.wants = 'stop'
+        // A step that waits for a download or for pictures need not be finished.
+        live.abort.abort()
+        if (live.loop) await live.loop
+        else await this.end(live, 'stopped')
+        return
+      case 'resume':
+        void this.goOn(live).catch(() => {})
+        return
+      case 'step':
+        if (live.loop) throw new TrainingError('train: single steps are for a paused run. Pause it first.')
+        await this.goOn(live, 1)
+    }
+  }
+
+  async runs(): Promise<RunInfo[]> {
+    const { live } = this
+    const listed = await (await this.host.runs()).list(new Set(live?.loop ? [live.run.info.id] : []))
+    return listed.map((run) =>
+      run.id === live?.run.info.id ? { ...run, ...live.run.info, name: run.name } : run,
+    )
+  }
+
+  async runLog(run: string): Promise<LogRecord[]> {
+    const { live } = this
+    return live?.run.info.id === run ? live.run.log() : readLog((await this.host.runs()).files, run)
+  }
+
+  async renameRun(run: string, name: string): Promise<void> {
+    await (await this.host.runs()).rename(run, name)
+  }
+
+  async deleteRun(run: string): Promise<void> {
+    const { live } = this
+    if (live?.run.info.id === run) {
+      if (live.loop) throw new TrainingError('train: this run is training. Stop it before you delete it.')
+      this.drop()
+    }
+    await (await this.host.runs()).remove(run)
+  }
+
+  async exportRun(run: string, layout: ConnectorLayout): Promise<ExportedFile[]> {
+    const runs = await this.host.runs()
+    const info = await runs.get(run, new Set(this.live?.loop ? [this.live.run.info.id] : []))
+    const checkpoint = await runs.readCheckpoint(run)
+    const gpu = await this.host.gpu()
+    return exportConnector({
+      tensors: new Map(
+        [...weightsOf(checkpoint)].map(([name, data]) => [
+          name,
+          { shape: checkpoint.tensors.get(`weight/${name}`)!.shape, data },
+        ]),
+      ),
+      layout,
+      run: info,
+      log: await this.runLog(run),
+      modelConfig: await modelConfigOf(runs, run),
+      versions: { Trilobite: version, 'Graphics adapter': gpu.adapter.description },
+    })
+  }
+
+  async importConnector(files: { path: string; file: File }[]): Promise<ConnectorInfo> {
+    const { opened } = this.host.model('import')
+    const { name, tensors } = await importConnector(files, connectorSpecs(opened.blueprint))
+    return this.put(tensors, { name })
+  }
+
+  async useConnector(run: string | undefined): Promise<ConnectorInfo> {
+    if (run === undefined) return this.put(undefined, { name: 'checkpoint' })
+    const runs = await this.host.runs()
+    const { live } = this
+    const info = await runs.get(run, new Set(live ? [live.run.info.id] : []))
+    const values =
+      live?.run.info.id === run
+        ? await this.host.exclusively(() => live.run.values())
+        : weightsOf(await runs.readCheckpoint(run))
+    return this.put(values, { name: info.name, run })
+  }
+
+  /** Chats through a connector of these values. Throws: CheckpointError where they do not fit the model. */
+  put(values: ConnectorValues | undefined, info: Omit<ConnectorInfo, 'parameters'>): Promise<ConnectorInfo> {
+    return this.host.exclusively(async () => {
+      const model = this.host.model('connector')
+      const specs = connectorSpecs(model.opened.blueprint)
+      const parameters = Object.values(specs).reduce(
+        (sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1),
+        0,
+      )
+      const told = { ...info, parameters }
+      const own = values && new OwnConnector(model.vlm.gpu, model.opened.blueprint)
+      try {
+        if (values) own?.write(values)
+        await model.vlm.gpu.check()
+      } catch (error) {
+        own?.destroy()
+        throw error
+      }
+      this.inUse?.own.destroy()
+      this.inUse = own && { own, values: values!, info: told }
+      model.useConnector(own?.connector)
+      this.host.onConversationLost()
+      return told
+    })
+  }
+
+  checkGradients(
+    options: GradientCheckOptions,
+    onProgress: (done: number, total: number) => void,
+  ): Promise<GradientReport> {
+    return this.host.exclusively(async () => {
+      const started = performance.now()
+      const model = this.host.model('gradcheck')
+      const { signal } = this.opening
+      const report = await checkGradients(model, {
+        ...options,
+        codecs: this.host.codecs,
+        start: this.inUse?.values,
+        signal,
+        onProgress,
+      })
+      const { adapter } = model.vlm.gpu
+      return {
+        model: model.opened.source.name,
+        adapter: adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(' '),
+        ...report,
+        checks: [...report.checks],
+        ms: performance.now() - started,
+      }
+    })
+  }
+
+  /** The model is about to go, or is gone with its device: what was trained with it goes on from its last checkpoint. */
+  modelGone(): void {
+    this.inUse?.own.destroy()
+    this.inUse = undefined
+    const { live } = this
+    if (!live) return
+    live.wants = 'pause'
+    live.abort.abort()
+    this.drop()
+    const problem = new TrainingError('train: the model was unloaded. Load it again to go on.')
+    void live.run.fail(problem, 'paused').catch(() => {})
+  }
+
+  private async start(
+    onEvent: (e: TrainingEvent) => void,
+    make: (model: ChatModel, host: RunHost) => Promise<TrainingRun>,
+    known?: string,
+  ): Promise<RunInfo> {
+    if (this.live?.loop) {
+      throw new TrainingError('train: another run is training. Pause or stop it first.')
+    }
+    if (this.live) await this.end(this.live, 'paused')
+    const runs = await this.host.runs()
+    const featureStore = await this.host.featureStore()
+    let release = known === undefined ? undefined : await this.lock(known)
+    const abort = new AbortController()
+    const speed = new Speed()
+    try {
+      this.live = await this.host.exclusively(async () => {
+        const model = this.host.model('train')
+        // Events come before there is a run to ask for its listener.
+        const told: { live?: Live } = {}
+        const tell = (event: TrainingEvent) => (told.live?.onEvent ?? onEvent)(event)
+        const run = await make(model, {
+          runs,
+          codecs: this.host.codecs,
+          featureStore,
+          start: this.inUse?.values,
+          signal: AbortSignal.any([abort.signal, this.opening.signal]),
+          onEvent: (event) => {
+            // Captions are written in the conversation's cache.
+            if (event.type === 'caption') this.host.onConversationLost()
+            tell(speed.complete(event, told.live?.run.info.steps))
+          },
+        })
+        release ??= await this.lock(run.info.id)
+        return (told.live = { run, model, speed, release, onEvent, loop: undefined, wants: 'go', abort })
+      })
+    } catch (error) {
+      release?.()
+      throw error
+    }
+    return this.goOn(this.live)
+  }
+
+  /** Throws: TrainingError where another tab trains the run. */
+  private async lock(run: string): Promise<() => void> {
+    const { lockRun } = this.host
+    const release = lockRun ? await lockRun(run) : () => {}
+    if (release) return release
+    throw new TrainingError('train: this run is training in another tab or process. Pause it there first.')
+  }
+
+  /** Trains until the run ends, is paused or has done `most` steps. */
+  private goOn(live: Live, most = Infinity): Promise<RunInfo> {
+    if (live.loop) return live.loop
+    live.wants = 'go'
+    live.abort = new AbortController()
+    live.speed.restart()
+    live.loop = this.loop(live, most).finally(() => {
+      live.loop = undefined
+    })
+    return live.loop
+  }
+
+  private async loop(live: Live, most: number): Promise<RunInfo> {
+    const { run } = live
+    try {
+      if (run.info.state !== 'running') await run.goOn()
+      for (let done = 0; done < most && live.wants === 'go' && !run.isDone; done++) {
+        await this.host.exclusively(async () => {
+          // The model may have gone while others had their turn.
+          if (this.live !== live) throw new AbortError('train: the model was unloaded.')
+          await run.advance(live.abort.signal)
+        })
+      }
+    } catch (error) {
+      // The model is gone, and what became of the run is written down.
+      if (this.live !== live) return { ...run.info, state: 'paused' }
+      if (!(error instanceof AbortError)) {
+        const isBroken = error instanceof TrainingError
+        const info = await run.fail(error, isBroken ? 'failed' : 'paused').catch(() => run.info)
+        this.drop()
+        live.onEvent({ type: 'run', run: info })
+        throw error
+      }
+    }
+    if (run.isDone) return this.end(live, 'done')
+    if (live.wants === 'stop') return this.end(live, 'stopped')
+    return this.host.exclusively(() => run.settle('paused'))
+  }
+
+  /** Writes a run's end down and gives its memory back. */
+  private async end(live: Live, state: 'done' | 'stopped' | 'paused'): Promise<RunInfo> {
+    const info = await this.host.exclusively(() => live.run.settle(state))
+    if (this.live === live) this.drop()
+    return info
+  }
+
+  private drop(): void {
+    this.live?.run.destroy()
+    this.live?.release()
+    this.live = undefined
+  }
+}
