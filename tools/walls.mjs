@@ -90,6 +90,9 @@ function zones(root) {
     'Models use kernels through their public surface: import from kernels/index (or kernels/errors).'
   const contract = 'worker/ does not know its callers: it imports model/ and the public surface of kernels/.'
   const page = 'The page talks to the engine through worker/api (types) and worker/client.'
+  const packaged =
+    'The library is the contract and its client for other projects: it imports worker/ and nothing else.'
+  const library = 'The library stands on top of everything: nothing of the engine imports it.'
   const client = 'The contract and its client hold no engine: they run in the page.'
   const shell =
     'The command line uses worker/engine; of model/ and kernels/ only errors, sources, writers and what a host gives.'
@@ -103,11 +106,19 @@ function zones(root) {
     wall('src/worker', 'src/kernels', surface, files),
     wall(['src/worker/api.ts', 'src/worker/client.ts'], ['src/model', 'src/kernels'], client),
     wall('src/ui', ['src/model', 'src/kernels', 'src/cli'], page),
-    wall('src/ui', 'src/worker', page, ['api.ts', 'client.ts']),
+    wall('src/ui', 'src/worker', page, ['api.ts', 'client.ts', 'start-worker.ts']),
+    wall('src/library', ['src/ui', 'src/cli', 'src/model', 'src/kernels'], packaged),
+    wall('src/library', 'src/worker', packaged, [
+      'api.ts',
+      'client.ts',
+      'training-api.ts',
+      'engine.worker.ts',
+    ]),
+    wall(['src/kernels', 'src/model', 'src/worker', 'src/cli', 'src/ui'], 'src/library', library),
     wall('src/cli', 'src/ui', shell),
-    wall('src/cli', 'src/worker', shell, ['api.ts', 'engine.ts']),
+    wall('src/cli', 'src/worker', shell, ['api.ts', 'engine.ts', 'training-api.ts']),
     wall('src/cli', 'src/kernels', shell, ['errors.ts']),
-    wall('src/cli', 'src/model', shell, ['errors.ts', 'checkpoint', 'image', 'onnx']),
+    wall('src/cli', 'src/model', shell, ['errors.ts', 'checkpoint', 'image', 'onnx', 'train']),
     wall(
       'src',
       ['src/**/testing/**', 'src/**/*.testing.ts'],

@@ -26,7 +26,7 @@ describe('command line', () => {
   test('ask takes every flag, images and prompts several times and in order', () => {
     const line =
       'ask --model a/b --image 1.png --image 2.png --prompt one --prompt two --dtype q4 --max-new-tokens 7 ' +
-      '--temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --json --template chatml --repos dir --base owner/llm --adapter lavapipe --dump x'
+      '--temperature 0.5 --top-p 0.9 --top-k 40 --seed 3 --json --template chatml --repos dir --base owner/llm --adapter lavapipe --dump x --connector c'
     expect(parseCommandLine(words(line))).toEqual({
       command: 'ask',
       model: 'a/b',
@@ -42,6 +42,7 @@ describe('command line', () => {
       base: 'owner/llm',
       adapter: 'lavapipe',
       dump: 'x',
+      connector: 'c',
     })
   })
 

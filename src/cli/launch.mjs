@@ -31,7 +31,8 @@ const cwd =
 
 const child = spawn(process.execPath, ['--enable-source-maps', bundle, ...process.argv.slice(2)], {
   cwd,
-  stdio: ['inherit', 'inherit', 'pipe'],
+  // By the channel the child learns when this process is killed.
+  stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
   env: { ...process.env, ...(process.stderr.isTTY ? { TRILOBITE_STDERR_IS_TERMINAL: '1' } : {}) },
 })
 // A terminal sends Ctrl+C to both processes: the child decides what it means.

@@ -3,21 +3,25 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSafetensors, type TensorData } from '../model/checkpoint/safetensors-writer'
 import { AbortError, CheckpointError } from '../model/errors'
-import { UnsupportedDeviceError } from '../kernels/errors'
-import type { DeviceReport, LoadProgress, Reply } from '../worker/api'
+import type { Reply } from '../worker/api'
 import type { DebugTensors, Engine } from '../worker/engine'
-import { HELP, parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
+import { parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
 import { askAll, conversationAt, readImages, type AskReport } from './ask'
-import { createEngine, loadModel, planModel, repositoryResolver } from './engine'
+import { useConnector } from './connector'
+import { createEngine, planModel } from './engine'
 import { errorLine } from './errors'
+import { gradcheck } from './gradcheck'
+import { HELP } from './help'
 import { HostMemoryMeter } from './host-memory'
-import { bundledFolder, packageRoot, resolveModel } from './model-source'
-import { adapterName, formatPlan, formatProgress, formatTower, formatReport, print } from './output'
+import { Interrupt, INTERRUPTED } from './interrupt'
+import { packageRoot } from './model-source'
+import { findModels, loadOptionsOf, openModel, throwIfUnfit } from './open-model'
+import { adapterName, formatPlan, formatTower, formatReport, json, print } from './output'
+import { ProgressLine } from './progress-line'
+import { train } from './train'
 
-/** As shells report a program that Ctrl+C ended. */
-const INTERRUPTED = 130
-
-async function main(argv: string[]): Promise<void> {
+/** Returns: the exit status; nothing for 0. */
+async function main(argv: string[]): Promise<number | void> {
   const args = parseCommandLine(argv)
   switch (args.command) {
     case 'help':
@@ -30,6 +34,10 @@ async function main(argv: string[]): Promise<void> {
       return plan(args)
     case 'ask':
       return ask(args)
+    case 'train':
+      return train(args)
+    case 'gradcheck':
+      return gradcheck(args)
   }
 }
 
@@ -43,25 +51,21 @@ async function info(args: InfoArgs): Promise<void> {
 async function plan(args: PlanArgs): Promise<void> {
   const { model, base, resolve } = await findModels(args)
   const engine = await createEngine(args.adapter, resolve)
-  const result = await planModel(engine, model, { dtype: args.dtype, ...loadOptionsOf(args) }, base)
+  const result = await planModel(engine, model, loadOptionsOf(args), base)
   await print(args.json ? json(result) : formatPlan(result))
 }
 
 async function ask(args: AskArgs): Promise<void> {
-  const { model, base, resolve } = await findModels(args)
   const images = await readImages(args.images)
-  const engine = await createEngine(args.adapter, resolve)
-  const interrupted = watchInterrupt(engine)
-  const report = await engine.probe()
-  throwIfUnfit(report)
-
-  const meter = new HostMemoryMeter()
+  const interrupt = Interrupt.watch()
   const progress = new ProgressLine()
-  const options = { dtype: args.dtype, ...loadOptionsOf(args) }
-  const loaded = await loadModel(engine, model, options, (p) => progress.show(p), base)
-  progress.clear()
-  for (const note of loaded.notes) process.stderr.write(`note: ${note}\n`)
-  if (interrupted()) throw new AbortError('ask: stopped while the model was loading')
+  const meter = new HostMemoryMeter()
+  const { engine, report, loaded } = await openModel('ask', args, interrupt, progress)
+  interrupt.on(() => void engine.abort())
+  if (args.connector !== undefined) {
+    const { name, parameters } = await useConnector(engine, args.connector)
+    progress.note(`note: through the connector ${name} (${parameters.toLocaleString('en')} parameters)`)
+  }
 
   if (args.dump !== undefined) await dump(engine, args, images)
   const { turns, aborted } = await askAll(
@@ -78,17 +82,16 @@ async function ask(args: AskArgs): Promise<void> {
     },
     (event) => {
       if (event.type === 'notice') {
-        progress.clear()
-        process.stderr.write(`note: ${event.message}\n`)
+        progress.note(`note: ${event.message}`)
       } else if (event.type === 'tower') {
-        progress.write(formatTower(event))
+        progress.show(formatTower(event))
       } else {
         progress.clear()
       }
     },
   )
   meter.stop()
-  if (aborted || interrupted()) throw new AbortError('ask: stopped before the reply was complete')
+  if (aborted || interrupt.seen) throw new AbortError('ask: stopped before the reply was complete')
   if (!args.json) return
   const result: AskReport = {
     model: loaded.model,
@@ -119,72 +122,6 @@ function f32Tensor([name, { shape, data }]: [string, DebugTensors[string]]): Ten
   return { name, dtype: 'F32', shape, data: bytes }
 }
 
-/** The model, the base it may need, and how repositories that it refers to are found. */
-async function findModels(args: { model: string; repos: string | undefined; base: string | undefined }) {
-  const options = { repos: args.repos, bundled: bundledFolder(), env: process.env }
-  return {
-    model: await resolveModel(args.model, options),
-    base: args.base === undefined ? undefined : await resolveModel(args.base, options),
-    resolve: repositoryResolver(options),
-  }
-}
-
-function loadOptionsOf({
-  template,
-  memoryBytes,
-}: {
-  template: string | undefined
-  memoryBytes: number | undefined
-}) {
-  return {
-    ...(template !== undefined && { template }),
-    ...(memoryBytes !== undefined && { memoryBytes }),
-  }
-}
-
-function throwIfUnfit(report: DeviceReport): void {
-  if (report.ok) return
-  const problem = report.problem ?? {
-    name: 'UnsupportedDeviceError',
-    message: 'info: the device cannot be used',
-  }
-  const error = new UnsupportedDeviceError(problem.message)
-  throw Object.defineProperty(error, 'name', { value: problem.name })
-}
-
-/** The first Ctrl+C ends loading or the reply and says what was done so far; the second ends the process. */
-function watchInterrupt(engine: Engine): () => boolean {
-  let seen = false
-  process.on('SIGINT', () => {
-    if (seen) process.exit(INTERRUPTED)
-    seen = true
-    void engine.cancelLoad()
-    void engine.abort()
-  })
-  return () => seen
-}
-
-/** Loading as a line that overwrites itself; nothing where stderr is no terminal. */
-class ProgressLine {
-  private isShown = false
-  private readonly isTerminal = process.stderr.isTTY || process.env.TRILOBITE_STDERR_IS_TERMINAL === '1'
-
-  show(progress: LoadProgress): void {
-    this.write(formatProgress(progress))
-  }
-
-  write(line: string): void {
-    if (this.isTerminal) process.stderr.write(`\r\x1b[K${line}`)
-    this.isShown = true
-  }
-
-  clear(): void {
-    if (!this.isShown) return
-    this.isShown = false
-    if (this.isTerminal) process.stderr.write('\r\x1b[K')
-  }
-}
-
 function statsLine(reply: Reply): string {
   const { tokenIds, tokensPerSecond, prefillMs, promptTokens, imageTokens, reusedTokens, finish } = reply
   const reused = reusedTokens > 0 ? `, ${reusedTokens} reused` : ''
@@ -192,10 +129,6 @@ function statsLine(reply: Reply): string {
     `[${tokenIds.length} tokens, ${tokensPerSecond.toFixed(1)} tokens/s, first after ${(prefillMs / 1e3).toFixed(2)} s; ` +
     `prompt ${promptTokens} tokens, ${imageTokens} of them images${reused}; ended by ${finish}]`
   )
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value)}\n`
 }
 
 function version(): string {
@@ -209,9 +142,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+// The launcher was killed: nobody would end a training that goes on alone, and another may begin in the same folder.
+process.on('disconnect', () => process.exit(INTERRUPTED))
+
 // Dawn's threads would keep the process alive: every way out is an explicit exit.
 main(process.argv.slice(2)).then(
-  () => process.exit(0),
+  (status) => process.exit(status ?? 0),
   async (error: unknown) => {
     await print(`${errorLine(error)}\n`, process.stderr).catch(() => {})
     process.exit(error instanceof AbortError ? INTERRUPTED : 1)

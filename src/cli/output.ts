@@ -94,7 +94,13 @@ export function formatReport(report: DeviceReport): string {
   return table(rows)
 }
 
-function table(rows: [string, string][]): string {
+/** A value as a line of JSON. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}
+
+/** Columns as wide as what stands in them. */
+export function table(rows: [string, string][]): string {
   const width = Math.max(...rows.map(([name]) => name.length))
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('')
 }
