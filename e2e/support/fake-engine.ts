@@ -1,5 +1,6 @@
 import type { AskEvent, AskRequest, EngineEvent, LoadProgress, ModelInfo, Reply } from '../../src/worker/api'
 import type { EngineClient } from '../../src/worker/client'
+import { fakeTraining, type FakeTrainingMode } from './fake-training'
 
 /**
  * An engine without a GPU, to see and test the page alone: it plays every state the page must show.
@@ -31,6 +32,7 @@ export type FakeMode =
   | 'text-only'
   /** the model has four vision towers, two of which are fetched for each picture. */
   | 'towers'
+  | FakeTrainingMode
 
 const REPLY = `The picture shows **two shapes** on a light blue background:
 
@@ -79,6 +81,7 @@ export function connectEngine(onCrash: (error: Error) => void = () => {}): Engin
   }
 
   return {
+    ...fakeTraining(modes),
     async probe() {
       await sleep(30)
       const ok = !modes.has('no-webgpu') && !modes.has('self-test')

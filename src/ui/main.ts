@@ -1,12 +1,18 @@
 import { mount } from 'svelte'
 import { connectEngine } from '../worker/client'
+import { startEngineWorker } from '../worker/start-worker'
 import App from './App.svelte'
 import { AppState } from './state/app.svelte'
 import { indexedDbStore } from './state/chat-store'
+import { indexedDbRunData } from './train/run-data'
 import './styles/tokens.css'
 import './styles/base.css'
 
-const app = new AppState(connectEngine, indexedDbStore())
+const app = new AppState(
+  (onCrash) => connectEngine(startEngineWorker, onCrash),
+  indexedDbStore(),
+  indexedDbRunData(),
+)
 
 mount(App, { target: document.getElementById('app')!, props: { app } })
 

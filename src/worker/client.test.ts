@@ -2,7 +2,7 @@
 import { expose } from 'comlink'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { LoadProgress, ModelInfo } from './api'
-import { connectEngine, type EngineClient } from './client'
+import { connectEngine, type EngineClient, type TrainingEvent } from './client'
 
 const never = () => new Promise<never>(() => {})
 
@@ -39,7 +39,7 @@ const source = { kind: 'url', baseUrl: 'https://x.example/' } as const
 let client: EngineClient | undefined
 const connect = (engine: object, onCrash?: (error: Error) => void) => {
   ThreadlessWorker.engine = engine
-  client = connectEngine(onCrash)
+  client = connectEngine(() => new Worker('engine.js'), onCrash)
   return client
 }
 
@@ -63,6 +63,21 @@ describe('connectEngine', () => {
     const info = await engine.load(source, { dtype: 'q4' }, (progress) => phases.push(progress.phase))
     expect(info.model).toBe('q4')
     expect(phases).toEqual(['config', 'ready'])
+  })
+
+  test('carries what training tells', async () => {
+    const engine = connect({
+      async resumeTraining(run: string, _data: unknown, onEvent: (e: TrainingEvent) => Promise<void>) {
+        await onEvent({ type: 'checkpoint', step: 7 })
+        return { id: run, step: 7 }
+      },
+    })
+    const events: TrainingEvent[] = []
+    const info = await engine.resumeTraining('a', { kind: 'pairs', name: 'mine', pairs: [] }, (event) =>
+      events.push(event),
+    )
+    expect(info).toEqual({ id: 'a', step: 7 })
+    expect(events).toEqual([{ type: 'checkpoint', step: 7 }])
   })
 
   test('carries the name and message of an error', async () => {

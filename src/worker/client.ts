@@ -1,8 +1,12 @@
 import { proxy, releaseProxy, wrap } from 'comlink'
 import type { EngineApi } from './api'
+import type { TrainingApi } from './training-api'
+
+// The page's way to the types of training.
+export type * from './training-api'
 
 /** The engine in its worker, as a page holds it. */
-export interface EngineClient extends EngineApi {
+export interface EngineClient extends EngineApi, TrainingApi {
   /** Ends the worker and frees everything it held, GPU memory included; pending calls reject with AbortError. */
   dispose(): void
 }
@@ -17,16 +21,16 @@ class DisposedError extends Error {
 }
 
 /**
- * Starts the engine's worker. Callbacks run on the page's thread.
+ * Connects to an engine in a worker of its own, which `start` starts. Callbacks run on the page's thread.
  *
  * A worker that fails rejects every pending call with WorkerCrashError, and `onCrash` is told once.
  */
-export function connectEngine(onCrash: (error: WorkerCrashError) => void = () => {}): EngineClient {
-  const worker = new Worker(new URL('./engine.worker.ts', import.meta.url), {
-    type: 'module',
-    name: 'trilobite-engine',
-  })
-  const remote = wrap<EngineApi>(worker)
+export function connectEngine(
+  start: () => Worker,
+  onCrash: (error: WorkerCrashError) => void = () => {},
+): EngineClient {
+  const worker = start()
+  const remote = wrap<EngineApi & TrainingApi>(worker)
 
   let closed: Error | undefined
   const pending = new Set<(reason: Error) => void>()
@@ -76,6 +80,22 @@ export function connectEngine(onCrash: (error: WorkerCrashError) => void = () =>
     unload: () => guard(() => remote.unload()),
     watch: (onEvent) => guard(() => remote.watch(proxy(onEvent))),
     loseDevice: () => guard(() => remote.loseDevice()),
+    recipes: () => guard(() => remote.recipes()),
+    connectorLayouts: () => guard(() => remote.connectorLayouts()),
+    openDataset: (source, onProgress) => guard(() => remote.openDataset(source, proxy(onProgress))),
+    planTraining: (request) => guard(() => remote.planTraining(request)),
+    train: (request, onEvent) => guard(() => remote.train(request, proxy(onEvent))),
+    resumeTraining: (run, dataset, onEvent) =>
+      guard(() => remote.resumeTraining(run, dataset, proxy(onEvent))),
+    controlTraining: (action) => guard(() => remote.controlTraining(action)),
+    runs: () => guard(() => remote.runs()),
+    runLog: (run) => guard(() => remote.runLog(run)),
+    renameRun: (run, name) => guard(() => remote.renameRun(run, name)),
+    deleteRun: (run) => guard(() => remote.deleteRun(run)),
+    exportRun: (run, layout) => guard(() => remote.exportRun(run, layout)),
+    importConnector: (files) => guard(() => remote.importConnector(files)),
+    useConnector: (run) => guard(() => remote.useConnector(run)),
+    checkGradients: (options, onProgress) => guard(() => remote.checkGradients(options, proxy(onProgress))),
     dispose() {
       if (closed) return
       close(new DisposedError('worker: the engine was closed before it answered'))

@@ -2,8 +2,9 @@
 
 import type { AskEvent, LoadOptions, ModelSource, Reply } from '../../../src/worker/api'
 import { connectEngine } from '../../../src/worker/client'
+import { startEngineWorker } from '../../../src/worker/start-worker'
 
-const engine = connectEngine((error) => console.error(error.message))
+const engine = connectEngine(startEngineWorker, (error) => console.error(error.message))
 
 export interface EnginePage {
   load(source: ModelSource, options: LoadOptions): Promise<void>

@@ -3,15 +3,17 @@ import type { Example } from '../chat/examples'
 import type { Picture } from '../chat/pictures'
 import { nameAndMessage, type Remedy } from '../text/explain'
 import { Chat } from './chat.svelte'
+import type { RunDataStore } from '../train/run-data'
 import type { ChatStore } from './chat-store'
 import { Draft } from './draft.svelte'
 import { EngineState, type Connect } from './engine.svelte'
 import { ModelPicker } from './models.svelte'
 import { Settings } from './settings.svelte'
 import { Theme } from './theme.svelte'
+import { Training } from './training.svelte'
 
 /** The screens of the page. */
-export type Screen = 'chat' | 'models'
+export type Screen = 'chat' | 'models' | 'train'
 
 /** One page's worth of state. Components reach it by `getApp`, so several can live in one document. */
 export class AppState {
@@ -21,6 +23,7 @@ export class AppState {
   readonly engine: EngineState
   readonly models: ModelPicker
   readonly chat: Chat
+  readonly training: Training
 
   screen = $state<Screen>('chat')
   /** Read out by screen readers as it changes. */
@@ -31,10 +34,11 @@ export class AppState {
   /** Counts requests to put the cursor in the composer; see Composer. */
   focusComposer = $state(0)
 
-  constructor(connect: Connect, store: ChatStore) {
+  constructor(connect: Connect, store: ChatStore, runData: RunDataStore) {
     this.engine = new EngineState(connect)
     this.models = new ModelPicker(this.engine)
     this.chat = new Chat(this.engine, this.settings, store, (text) => this.say(text))
+    this.training = new Training(this.engine, runData, (text) => this.say(text))
   }
 
   async start() {
@@ -65,23 +69,31 @@ export class AppState {
 
   /** Loads what the picker holds and comes back to the chat when it is ready. */
   async load(which: 'chosen' | 'bundled' = 'chosen') {
+    // Its last step is kept; it goes on when its model is there again.
+    await this.training.letGo()
     const ready = await (which === 'bundled' ? this.models.loadBundled() : this.models.load())
     this.#afterLoad(ready)
     return ready
   }
 
   async reloadModel() {
+    await this.training.letGo()
     this.#afterLoad(await this.engine.reload())
   }
 
   #afterLoad(ready: boolean) {
     if (ready) {
-      this.screen = 'chat'
-      this.focusComposer++
+      this.showChat()
       this.say('Model ready')
     } else if (this.engine.problem) {
       this.say(this.engine.problem.title)
     }
+  }
+
+  /** Goes to the chat, through a connector that was just taken. */
+  showChat() {
+    this.screen = 'chat'
+    this.focusComposer++
   }
 
   /** Asks an example's question about its picture, starting the bundled model where none is loaded. */

@@ -11,7 +11,7 @@ import type {
   ModelSource,
   Reply,
 } from '../../worker/api'
-import type { EngineClient } from '../../worker/client'
+import type { EngineClient, TrainingApi } from '../../worker/client'
 import { explain, isAbort, nameAndMessage, type Problem } from '../text/explain'
 import { surroundings } from './surroundings'
 
@@ -49,8 +49,8 @@ export class EngineState {
   #connect: Connect
   #client: EngineClient | undefined
   #probe: Promise<DeviceReport> | undefined
-  /** Ends the running `ask` where the engine is gone and cannot. */
-  #rejectAsk: ((error: unknown) => void) | undefined
+  /** Ends calls where the engine is gone and cannot. */
+  #rejects: ((error: unknown) => void)[] = []
 
   constructor(connect: Connect) {
     this.#connect = connect
@@ -97,7 +97,7 @@ export class EngineState {
     this.model = undefined
     this.progress = undefined
     this.problem = explain(error, surroundings())
-    this.#rejectAsk?.(error)
+    for (const reject of this.#rejects) reject(error)
   }
 
   /** What loading would take. Throws what the engine throws. */
@@ -172,16 +172,8 @@ export class EngineState {
     this.status = 'answering'
     this.problem = undefined
     try {
-      return await new Promise<Reply>((resolve, reject) => {
-        this.#rejectAsk = reject
-        client.ask(request, onEvent).then(resolve, reject)
-      })
-    } catch (error) {
-      if (client === this.#client && LOST_NAMES.has(nameAndMessage(error).name) && this.#status() !== 'lost')
-        this.#lose(error)
-      throw error
+      return await this.#call(client, () => client.ask(request, onEvent))
     } finally {
-      this.#rejectAsk = undefined
       if (this.#status() === 'answering') this.status = 'ready'
     }
   }
@@ -190,12 +182,35 @@ export class EngineState {
   async look(request: LookRequest): Promise<Look> {
     const client = this.#client
     if (!this.model || !client) throw new Error('No model is ready. Load one first.')
+    return this.#call(client, () => client.look(request))
+  }
+
+  /**
+   * Any other call, such as those of training; it leaves the status as it is. Throws what the engine throws, also where
+   * the device or the worker is lost under the call.
+   */
+  async call<T>(call: (client: TrainingApi) => Promise<T>): Promise<T> {
+    // A failed probe has told why; what needs no GPU may still work.
+    if (!this.#client) await this.probe().catch(() => {})
+    const client = this.#client
+    if (!client) throw new Error('The engine is not running. Reload the page.')
+    return this.#call(client, () => call(client))
+  }
+
+  async #call<T>(client: EngineClient, call: () => Promise<T>): Promise<T> {
+    let mine: ((error: unknown) => void) | undefined
     try {
-      return await client.look(request)
+      return await new Promise<T>((resolve, reject) => {
+        mine = reject
+        this.#rejects.push(reject)
+        call().then(resolve, reject)
+      })
     } catch (error) {
       if (client === this.#client && LOST_NAMES.has(nameAndMessage(error).name) && this.#status() !== 'lost')
         this.#lose(error)
       throw error
+    } finally {
+      this.#rejects = this.#rejects.filter((reject) => reject !== mine)
     }
   }
 
