@@ -1,0 +1,163 @@
+import { describe, expect, test, vi } from 'vitest'
+import type { AskEvent, AskRequest, DeviceReport, LoadOptions, ModelSource, Reply } from '../worker/api'
+import type { EngineClient } from '../worker/client'
+import { modelSource } from './source'
+import { Trilobite, TrilobiteError } from './trilobite'
+
+const FIT = { ok: true } as DeviceReport
+const reply = (text: string, finish: Reply['finish'] = 'stop') => ({ text, finish }) as Reply
+const token = (text: string, index: number): AskEvent => ({ type: 'token', text, tokenId: index, index })
+
+/** An engine that does what a test says, and notes what it was asked. */
+function engine(changes: Partial<EngineClient> = {}) {
+  const calls = { asked: [] as AskRequest[], aborts: 0, disposed: 0, cancelled: 0 }
+  const client = {
+    probe: async () => FIT,
+    ask: async (request: AskRequest, onEvent: (e: AskEvent) => void) => {
+      calls.asked.push(request)
+      for (const [i, text] of ['A ', 'star', '.'].entries()) onEvent(token(text, i))
+      return reply('A star.')
+    },
+    abort: async () => void calls.aborts++,
+    cancelLoad: async () => void calls.cancelled++,
+    dispose: () => void calls.disposed++,
+    ...changes,
+  } as EngineClient
+  return { calls, open: () => Trilobite.open({ connect: () => client }) }
+}
+
+describe('opening', () => {
+  test('a GPU that cannot serve is an error that says why, and nothing is left behind', async () => {
+    const problem = { name: 'UnsupportedDeviceError' as const, message: 'no WebGPU here' }
+    const { open, calls } = engine({ probe: async () => ({ ...FIT, ok: false, problem }) })
+    const error = await open().catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(TrilobiteError)
+    expect(error).toMatchObject(problem)
+    expect(calls.disposed).toBe(1)
+  })
+
+  test('the device is told of', async () => {
+    expect((await engine().open()).device).toBe(FIT)
+  })
+})
+
+describe('models by name', () => {
+  test.each<[string, ModelSource]>([
+    ['llava-hf/llava-1.5-7b-hf', { kind: 'hub', repo: 'llava-hf/llava-1.5-7b-hf' }],
+    ['a/b@v1.0', { kind: 'hub', repo: 'a/b', revision: 'v1.0' }],
+    ['https://x.example/m/', { kind: 'url', baseUrl: 'https://x.example/m/' }],
+    ['./models/nano', { kind: 'url', baseUrl: './models/nano' }],
+    ['/models/nano', { kind: 'url', baseUrl: '/models/nano' }],
+  ])('%s', (text, source) => expect(modelSource(text)).toEqual(source))
+
+  test('sources pass as they are', () => {
+    const source: ModelSource = { kind: 'hub', repo: 'a/b' }
+    expect(modelSource(source)).toBe(source)
+  })
+
+  test.each(['llava', '', 'a/b/c', 'ftp://x'])('%s is refused with what is expected', (text) => {
+    expect(() => modelSource(text)).toThrow(/should be "owner\/name"/)
+  })
+})
+
+describe('loading', () => {
+  test('options get their defaults, progress comes through', async () => {
+    const load = vi.fn(async (_source: ModelSource, _options: LoadOptions, onProgress) => {
+      onProgress({ phase: 'ready' })
+      return {} as never
+    })
+    const phases: string[] = []
+    const trilobite = await engine({ load: load as EngineClient['load'] }).open()
+    await trilobite.load('a/b', { contextLength: 512, onProgress: ({ phase }) => phases.push(phase) })
+    expect(load.mock.calls[0]!.slice(0, 2)).toEqual([
+      { kind: 'hub', repo: 'a/b' },
+      { dtype: 'auto', contextLength: 512 },
+    ])
+    expect(phases).toEqual(['ready'])
+  })
+
+  test('a signal cancels it, before and during', async () => {
+    const { open, calls } = engine({ load: () => new Promise(() => {}) })
+    const trilobite = await open()
+    const stop = new AbortController()
+    void trilobite.load('a/b', { signal: stop.signal })
+    stop.abort()
+    expect(calls.cancelled).toBe(1)
+    await expect(trilobite.load('a/b', { signal: stop.signal })).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})
+
+describe('asking', () => {
+  test('an answer is read event by event, and as a whole', async () => {
+    const { open, calls } = engine()
+    const trilobite = await open()
+    const answer = trilobite.ask({ text: 'What is it?', images: [new Blob(['x'])] }, { maxNewTokens: 8 })
+    const texts: string[] = []
+    for await (const text of answer.text()) texts.push(text)
+    expect(texts).toEqual(['A ', 'star', '.'])
+    expect((await answer.reply).text).toBe('A star.')
+    const [{ messages, sampling, maxNewTokens }] = calls.asked as [AskRequest]
+    expect(messages).toMatchObject([{ role: 'user', text: 'What is it?', images: [{ blob: { size: 1 } }] }])
+    expect(messages[0]!.images![0]!.id).toMatch(/^[0-9a-f-]{36}$/)
+    expect([sampling.temperature, maxNewTokens]).toEqual([0, 8])
+    expect(calls.aborts).toBe(0)
+  })
+
+  test('events that come later are waited for', async () => {
+    const { open } = engine({
+      ask: async (_request, onEvent) => {
+        for (let i = 0; i < 3; i++) {
+          await new Promise((resolve) => setTimeout(resolve, 1))
+          onEvent(token(String(i), i))
+        }
+        return reply('012')
+      },
+    })
+    const seen: string[] = []
+    for await (const event of (await open()).ask('Count.')) if (event.type === 'token') seen.push(event.text)
+    expect(seen).toEqual(['0', '1', '2'])
+  })
+
+  test('leaving the loop stops the answer, which keeps what was said', async () => {
+    let end: (reply: Reply) => void = () => {}
+    const { open, calls } = engine({
+      ask: (_request, onEvent) => {
+        onEvent(token('A ', 0))
+        return new Promise((resolve) => (end = resolve))
+      },
+      abort: async () => {
+        calls.aborts++
+        end(reply('A ', 'aborted'))
+      },
+    })
+    const answer = (await open()).ask('What is it?')
+    for await (const event of answer) {
+      expect(event.type).toBe('token')
+      break
+    }
+    expect(calls.aborts).toBe(1)
+    expect(await answer.reply).toMatchObject({ text: 'A ', finish: 'aborted' })
+  })
+
+  test('a signal stops it', async () => {
+    const { open, calls } = engine({ ask: () => new Promise(() => {}) })
+    const stop = new AbortController()
+    ;(await open()).ask('What is it?', { signal: stop.signal })
+    stop.abort()
+    expect(calls.aborts).toBe(1)
+  })
+
+  test('a failed answer fails loop and reply alike', async () => {
+    const { open } = engine({
+      ask: async () => {
+        throw new TrilobiteError('ContextOverflowError', 'too long')
+      },
+    })
+    const answer = (await open()).ask('What is it?')
+    const loop = async () => {
+      for await (const event of answer) expect(event).toBeUndefined()
+    }
+    await expect(loop()).rejects.toMatchObject({ name: 'ContextOverflowError' })
+    await expect(answer.reply).rejects.toThrow('too long')
+  })
+})

@@ -1,0 +1,161 @@
+import type {
+  AskRequest,
+  ChatMessage,
+  DeviceReport,
+  ErrorName,
+  LoadOptions,
+  LoadProgress,
+  Look,
+  LookRequest,
+  ModelInfo,
+  ModelPlan,
+  ModelSource,
+  SamplingOptions,
+} from '../worker/api'
+import type { EngineClient, TrainingApi } from '../worker/client'
+import { Answer } from './answer'
+import { modelSource } from './source'
+
+/** Starts an engine; told when its worker stops by an error nobody caught. */
+export type Connect = (onCrash: (error: Error) => void) => EngineClient
+
+/** An error of the engine: `name` tells the kind, `message` what to do. */
+export class TrilobiteError extends Error {
+  constructor(
+    override readonly name: ErrorName,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+export interface OpenOptions {
+  readonly onCrash?: (error: Error) => void
+  /** Starts another engine than the one that comes with this library. */
+  readonly connect?: Connect
+}
+
+export interface LoadModelOptions extends Partial<LoadOptions> {
+  /** Cancels the download; `load` then rejects with AbortError. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: LoadProgress) => void
+}
+
+export interface AskOptions {
+  readonly sampling?: Partial<SamplingOptions>
+  /** Default: 512. */
+  readonly maxNewTokens?: number
+  /** Text that ends the reply; it is not part of it. */
+  readonly stop?: readonly string[]
+  /** Stops the answer, which keeps what was said so far. */
+  readonly signal?: AbortSignal
+}
+
+/** What is asked: a conversation whose last message is the user's, or a single question with pictures. */
+export type Question = string | { text: string; images?: readonly Blob[] } | readonly ChatMessage[]
+
+const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
+
+/** Trilobite without a page: one engine in a worker of its own, at most one model, one answer at a time. */
+export class Trilobite {
+  /** Everything that trains connectors: data, plans, runs, exports. */
+  readonly training: TrainingApi
+
+  private constructor(
+    private readonly client: EngineClient,
+    /** What the GPU is and can do. */
+    readonly device: DeviceReport,
+  ) {
+    this.training = client
+  }
+
+  /**
+   * Starts the engine and tests the GPU; nothing is downloaded. `onCrash` is told when the worker stops by an error nobody
+   * caught: open another one then.
+   *
+   * Throws: TrilobiteError (UnsupportedDeviceError, SelfTestError) where this browser or GPU cannot serve.
+   */
+  static async open({ connect, onCrash = () => {} }: OpenOptions = {}): Promise<Trilobite> {
+    const client = (connect ?? (await import('./connect')).connectInline)(onCrash)
+    const device = await client.probe()
+    if (device.ok) return new Trilobite(client, device)
+    client.dispose()
+    const { name, message } = device.problem ?? {
+      name: 'UnsupportedDeviceError',
+      message: 'this GPU cannot be used',
+    }
+    throw new TrilobiteError(name, message)
+  }
+
+  /** What loading a model would take, known before any weight is downloaded. */
+  plan(model: string | ModelSource, options: Partial<LoadOptions> = {}): Promise<ModelPlan> {
+    return this.client.plan(modelSource(model), { dtype: 'auto', ...options })
+  }
+
+  /** Replaces the loaded model. Rejects with AbortError when cancelled. */
+  async load(
+    model: string | ModelSource,
+    { signal, onProgress, ...options }: LoadModelOptions = {},
+  ): Promise<ModelInfo> {
+    const cancel = () => void this.client.cancelLoad()
+    if (signal?.aborted) throw new TrilobiteError('AbortError', 'load: cancelled before it began.')
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      return await this.client.load(modelSource(model), { dtype: 'auto', ...options }, (progress) =>
+        onProgress?.(progress),
+      )
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  /**
+   * Answers a question: iterate the answer for its events, or await its `reply`.
+   *
+   * Each picture of a single question is one of its own; messages of a chat name theirs, so that none is encoded twice.
+   */
+  ask(question: Question, options: AskOptions = {}): Answer {
+    const { signal, sampling, stop, maxNewTokens = 512 } = options
+    const request: AskRequest = {
+      messages: messagesOf(question),
+      sampling: { ...GREEDY, ...sampling },
+      maxNewTokens,
+      ...(stop && { stop: [...stop] }),
+    }
+    const abort = () => this.client.abort()
+    const answer = new Answer((onEvent) => this.client.ask(request, onEvent), abort)
+    const cancel = () => void abort()
+    if (signal?.aborted) cancel()
+    signal?.addEventListener('abort', cancel, { once: true })
+    const forget = () => signal?.removeEventListener('abort', cancel)
+    answer.reply.then(forget, forget)
+    return answer
+  }
+
+  /** Ends the running answer at once; what was said so far is kept. */
+  abort(): Promise<void> {
+    return this.client.abort()
+  }
+
+  /** Where the model looked for its last reply. */
+  look(request: LookRequest): Promise<Look> {
+    return this.client.look(request)
+  }
+
+  /** Frees the model; the engine stays. */
+  unload(): Promise<void> {
+    return this.client.unload()
+  }
+
+  /** Ends the engine and frees everything it held, GPU memory included. */
+  close(): void {
+    this.client.dispose()
+  }
+}
+
+function messagesOf(question: Question): ChatMessage[] {
+  if (typeof question === 'string') return [{ role: 'user', text: question }]
+  if (!('text' in question)) return [...question]
+  const images = (question.images ?? []).map((blob) => ({ id: crypto.randomUUID(), blob }))
+  return [{ role: 'user', text: question.text, ...(images.length && { images }) }]
+}
