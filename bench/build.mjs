@@ -8,7 +8,7 @@ export const root = resolve(fileURLToPath(new URL('..', import.meta.url)))
 export const engine = join(root, 'dist/bench/engine.js')
 
 export async function build() {
-  const inputs = ['bench/engine', 'src/kernels', 'src/model', 'src/cli', 'package-lock.json']
+  const inputs = ['bench/engine', 'src/kernels', 'src/model', 'src/worker', 'src/cli', 'package-lock.json']
   const paths = inputs.map((name) => join(root, name))
   if (!isStale(engine, paths)) return
   const vite = await import('vite')

@@ -10,7 +10,12 @@
  * @typedef {{ kind: 'decoder', name: string, held: Held, phase: 'prompt' | 'decode', tokens: number, sizes: DecoderSizes }} DecoderPreset
  * @typedef {{ layers: number, hidden: number, heads: number, mlp: number, image: number, patch: number }} VisionSizes
  * @typedef {{ kind: 'vision', name: string, held: Held, sizes: VisionSizes }} VisionPreset
- * @typedef {MatmulPreset | AttentionPreset | DecoderPreset | VisionPreset} Preset
+ * @typedef {{ kind: 'train-run', name: string, pytorch: string, model: string, samples: string, order: string, curve: string,
+ *   batch: number, positions: number, learned: number, sizes: DecoderSizes }} TrainRunPreset  one step of a run, always the same samples
+ * @typedef {Omit<DecoderSizes, 'layers' | 'vocab' | 'tied'>} LayerSizes
+ * @typedef {{ kind: 'train-layer', name: string, pytorch: string, held: Held, tokens: number, sizes: LayerSizes }} TrainLayerPreset
+ * @typedef {TrainRunPreset | TrainLayerPreset} TrainPreset
+ * @typedef {MatmulPreset | AttentionPreset | DecoderPreset | VisionPreset | TrainPreset} Preset
  */
 
 /** @type {DecoderSizes} */
@@ -31,6 +36,33 @@ const QWEN2_4_LAYERS = {
 /** @type {VisionSizes} */
 const SIGLIP_2_LAYERS = { layers: 2, hidden: 1152, heads: 16, mlp: 4304, image: 384, patch: 14 }
 
+/** @type {LayerSizes} */
+const LLAMA_3_8B = {
+  hidden: 4096,
+  heads: 32,
+  kvHeads: 8,
+  headDim: 128,
+  mlp: 14_336,
+  rmsNormEps: 1e-5,
+  theta: 5e5,
+  qkvBias: false,
+}
+
+/** Of public/models/trilobite-nano-stage1. @type {DecoderSizes} */
+const NANO = {
+  layers: 4,
+  hidden: 192,
+  heads: 6,
+  kvHeads: 2,
+  headDim: 32,
+  mlp: 512,
+  vocab: 704,
+  rmsNormEps: 1e-5,
+  theta: 1e4,
+  qkvBias: false,
+  tied: false,
+}
+
 const held = /** @type {const} */ (['f32', 'f16', 'q4'])
 
 /** @type {Preset[]} */
@@ -45,6 +77,21 @@ export const presets = [
   decoder('prompt-qwen2-0.5b-4layers', 'q4', 'prompt', 729),
   decoder('prompt-qwen2-0.5b-4layers-f16', 'f16', 'prompt', 729),
   { kind: 'vision', name: 'encode-siglip-2layers', held: 'f16', sizes: SIGLIP_2_LAYERS },
+  {
+    kind: 'train-run',
+    name: 'train-stage1-nano',
+    pytorch: 'stage1-nano',
+    model: 'public/models/trilobite-nano-stage1',
+    samples: 'public/samples/stage-1.zip',
+    order: 'e2e/stage1/order.json',
+    curve: 'e2e/stage1/loss-curve.json',
+    batch: 8,
+    positions: 615,
+    learned: 95,
+    sizes: NANO,
+  },
+  ...held.map((held) => trainLayer('layer-qwen2-0.5b', held, 640, QWEN2_4_LAYERS)),
+  ...held.map((held) => trainLayer('layer-llama-3-8b', held, 64, LLAMA_3_8B)),
 ]
 
 /** @param {string} name @param {Held} held @param {number} M @returns {MatmulPreset} */
@@ -55,6 +102,12 @@ function matmul(name, held, M) {
 /** @param {string} name @param {Held} held @param {'prompt' | 'decode'} phase @param {number} tokens @returns {DecoderPreset} */
 function decoder(name, held, phase, tokens) {
   return { kind: 'decoder', name, held, phase, tokens, sizes: QWEN2_4_LAYERS }
+}
+
+/** @param {string} pytorch @param {Held} held @param {number} tokens @param {LayerSizes} sizes @returns {TrainLayerPreset} */
+function trainLayer(pytorch, held, tokens, sizes) {
+  const name = held === 'f32' ? `train-${pytorch}` : `train-${pytorch}-${held}`
+  return { kind: 'train-layer', name, pytorch, held, tokens, sizes }
 }
 
 /** The preset of that name, or all whose names begin with it. @param {string} name */
@@ -89,6 +142,18 @@ export function workOf(preset) {
       bytes: weights * bytesPerWeight(preset.held),
     }
   }
+  if (preset.kind === 'train-layer') {
+    return layerTraining(preset.sizes, preset.tokens, pairsOf(preset.tokens), bytesPerWeight(preset.held))
+  }
+  if (preset.kind === 'train-run') {
+    const { sizes, positions, learned, batch } = preset
+    const layer = layerTraining(sizes, positions, batch * pairsOf(positions / batch), bytesPerWeight('f16'))
+    const head = sizes.hidden * sizes.vocab
+    return {
+      flops: sizes.layers * layer.flops + 3 * 2 * learned * head,
+      bytes: sizes.layers * layer.bytes + 3 * head * bytesPerWeight('f16'),
+    }
+  }
   const { sizes, phase, tokens } = preset
   const { layers, hidden: C, heads, kvHeads, headDim: D, mlp: F, vocab: V } = sizes
   const weights = layers * (C * (heads + 2 * kvHeads) * D + heads * D * C + 3 * C * F)
@@ -99,6 +164,20 @@ export function workOf(preset) {
     flops: 2 * rows * weights + 2 * C * V + 4 * layers * pairs * heads * D,
     bytes: weights * bytesPerWeight(preset.held) + C * V * headBytes,
   }
+}
+
+/** Pairs of a query and a key that it sees. @param {number} tokens */
+const pairsOf = (tokens) => (tokens * (tokens + 1)) / 2
+
+/**
+ * A layer forward, forward again, and back to its input: products with the weights three times, attention's two twice
+ * and the four of its gradient.
+ *
+ * @param {LayerSizes} sizes @param {number} tokens @param {number} pairs @param {number} bytes  a weight
+ */
+function layerTraining({ hidden: C, heads, kvHeads, headDim: D, mlp: F }, tokens, pairs, bytes) {
+  const weights = C * (heads + 2 * kvHeads) * D + heads * D * C + 3 * C * F
+  return { flops: 3 * 2 * tokens * weights + (2 * 4 + 8) * pairs * heads * D, bytes: 3 * weights * bytes }
 }
 
 /** With the scales of q4 blocks. @param {Held} held */

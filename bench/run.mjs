@@ -1,4 +1,5 @@
-// npm run bench: our kernels and models beside ONNX Runtime's WebGPU engine and beside what the adapter can do at best.
+// npm run bench: our kernels and models beside ONNX Runtime's WebGPU engine, training beside PyTorch on this machine's
+// CPU, and both beside what the adapter can do at best.
 //
 //   npm run bench                                                every preset
 //   npm run bench -- --preset NAME [--preset NAME]...            some; the beginning of a name stands for all that begin so
@@ -9,10 +10,13 @@
 //   --rounds N    measurements of each side, alternating (default 3)
 //   --budget S    seconds a measurement should take (default 2); one unit at least
 //   --no-peer     ours alone
-//   --profile     also the time of one unit by kernel, each dispatch submitted by itself
+//   --python PATH a Python with torch and transformers, training's peer; without it training has none
+//   --threads N   of PyTorch (default: as many as there are processors; 1 where other programs keep these busy)
+//   --profile     also the time of one unit by kernel, each dispatch submitted and waited for by itself
 //
-// Times are milliseconds a product, token, prompt or picture. `ratio` is the peer's time over ours: on software adapters of
-// the processes' CPU time, for other programs take their share of the wall clock there, and of the wall clock elsewhere.
+// Times are milliseconds a product, token, prompt, picture or training step. `ratio` is the peer's time over ours: on
+// software adapters of the processes' CPU time, for other programs take their share of the wall clock there, and of the
+// wall clock elsewhere.
 // Where a name stands for several presets, the line is that of the lowest ratio, and `cases` holds all of them.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -32,6 +36,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     budget: { type: 'string', default: '2' },
     'no-peer': { type: 'boolean', default: false },
+    python: { type: 'string' },
+    threads: { type: 'string' },
     profile: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -77,7 +83,7 @@ for (const { name, found } of chosen) {
     results.push(result)
     cases.push(lineOf(result))
     say(`${preset.name}: ${describe(result)}`)
-    if (result.profile) say(`${showProfile(result.profile)}\n`)
+    if (result.profile) say(`${showProfile(result.profile, result.isSoftware)}\n`)
   }
   const worst = cases.reduce((a, b) => ((b.ratio ?? Infinity) < (a.ratio ?? Infinity) ? b : a))
   lines.push(cases.length > 1 ? { ...worst, preset: name, worst: worst.preset, cases } : worst)
@@ -112,6 +118,28 @@ function startOurs() {
   return new Side('ours', ['--enable-source-maps', engine, adapter], env)
 }
 
+/** @param {import('./presets.mjs').Preset} preset */
+function startPeer(preset) {
+  if (!('pytorch' in preset)) {
+    return new Side('peer', [join(root, 'bench/peer/main.mjs'), join(root, 'dist/bench/onnx')], env)
+  }
+  if (!options.python) throw new Error('give --python PATH of a Python with torch and transformers')
+  const args = [join(root, 'bench/pytorch/train_step.py'), '--serve']
+  if (options.threads) args.push('--threads', options.threads)
+  return new Side('PyTorch', args, process.env, options.python)
+}
+
+/** @param {import('./presets.mjs').Preset} preset @param {any} prepared  what our side told of the device */
+function peerTask(preset, { f16, maxBindingBytes }) {
+  return 'pytorch' in preset
+    ? {
+        do: 'prepare',
+        preset: preset.pytorch,
+        positions: 'tokens' in preset ? preset.tokens : preset.positions,
+      }
+    : { do: 'prepare', preset, device: { f16, maxBindingBytes } }
+}
+
 /** Both sides set up, checked, then measured in turn. @param {import('./presets.mjs').Preset} preset */
 async function measurePreset(preset) {
   const ours = startOurs()
@@ -132,15 +160,14 @@ async function measurePreset(preset) {
     /** @type {any} */
     let peerPrepared
     if (!options['no-peer']) {
-      peer = new Side('peer', [join(root, 'bench/peer/main.mjs'), join(root, 'dist/bench/onnx')], env)
-      const device = { f16: prepared.f16, maxBindingBytes: prepared.maxBindingBytes }
       try {
-        peerPrepared = await peer.ask({ do: 'prepare', preset, device })
+        peer = startPeer(preset)
+        peerPrepared = await peer.ask(peerTask(preset, prepared))
         result.peerVersion = peerPrepared.version
         result.peerCheck = peerPrepared.check
       } catch (error) {
         result.peerFailed = /** @type {Error} */ (error).message
-        peer.end()
+        peer?.end()
         peer = undefined
       }
     }
@@ -154,15 +181,23 @@ async function measurePreset(preset) {
     }
     /** @type {import('./report.mjs').Time[][]} */
     const times = sides.map(() => [])
+    /** @type {{ peakBytes?: number, peakAboveStartBytes?: number }[]} */
+    const memories = []
     for (let round = 0; round < rounds; round++) {
       for (const [i, side] of sides.entries()) {
         const count = units[i] ?? 1
-        const { ms, cpuMs } = await side.ask({ do: 'measure', units: count })
+        const { ms, cpuMs, ...memory } = await side.ask({ do: 'measure', units: count })
         times[i]?.push({ ms: ms / count, cpuMs: cpuMs / count })
+        memories[i] = memory
       }
     }
-    result.ours = summarise(times[0] ?? [])
-    if (times[1]) result.peer = summarise(times[1])
+    result.ours = { ...summarise(times[0] ?? []), ...memories[0] }
+    if (times[1]) result.peer = { ...summarise(times[1]), ...memories[1] }
+    if ('batch' in preset) {
+      for (const side of [result.ours, result.peer]) {
+        if (side) side.samplesPerSecond = round((preset.batch / side.ms) * 1e3)
+      }
+    }
     if (options.profile) result.profile = (await ours.ask({ do: 'profile' })).kernels
     result.limitMs = round(limitMs(result.work, limits))
     result.loadAverage = round(loadavg()[0] ?? NaN)
@@ -200,7 +235,21 @@ function describe(result) {
   const other = peer
     ? `peer ${peer.ms} ms (CPU ${peer.cpuMs})`
     : `no peer${peerFailed ? `: ${peerFailed}` : ''}`
-  return `ours ${ours.ms} ms (CPU ${ours.cpuMs}), ${speed}; ${other}`
+  const more = [ours, ...(peer ? [peer] : [])].map(describeMore).filter(Boolean).join('; ')
+  return `ours ${ours.ms} ms (CPU ${ours.cpuMs}), ${speed}; ${other}${isTraining(result) ? `\n  ${more}` : ''}`
+}
+
+/** @param {any} result */
+function isTraining({ preset }) {
+  return preset.startsWith('train-')
+}
+
+/** Speed and memory of one side's training. @param {any} side */
+function describeMore({ samplesPerSecond, peakBytes, peakAboveStartBytes }) {
+  const mb = (/** @type {number} */ bytes) => `${(bytes / 1e6).toFixed(0)} MB`
+  const above =
+    peakAboveStartBytes === undefined ? 'of GPU buffers' : `(${mb(peakAboveStartBytes)} above its start)`
+  return `${samplesPerSecond ? `${samplesPerSecond} samples/s, ` : ''}peak ${mb(peakBytes)} ${above}`
 }
 
 function showTable() {
@@ -222,17 +271,19 @@ function showTable() {
   return table([['preset', 'ours ms', 'CPU', 'peer ms', 'CPU', 'limit ms', 'ratio', 'dispatches'], ...rows])
 }
 
-/** @param {import('./engine/profiling-encoder').KernelTime[]} kernels */
-function showProfile(kernels) {
-  const total = kernels.reduce((sum, { ms }) => sum + ms, 0)
-  const rows = kernels.map(({ kernel, dispatches, ms, flops }) => [
+/** @param {import('./engine/profile').KernelTime[]} kernels @param {boolean} isSoftware  shares are of CPU time then */
+function showProfile(kernels, isSoftware) {
+  const measure = isSoftware ? 'cpuMs' : 'ms'
+  const total = kernels.reduce((sum, kernel) => sum + kernel[measure], 0)
+  const rows = kernels.map(({ kernel, dispatches, flops, ...times }) => [
     `  ${kernel}`,
     String(dispatches),
-    ms.toFixed(1),
-    `${((100 * ms) / total).toFixed(0)}%`,
-    flops ? (flops / ms / 1e6).toFixed(2) : '-',
+    times.ms.toFixed(1),
+    times.cpuMs.toFixed(1),
+    `${((100 * times[measure]) / total).toFixed(0)}%`,
+    flops ? (flops / times[measure] / 1e6).toFixed(2) : '-',
   ])
-  return table([['  kernel', 'dispatches', 'ms', 'share', 'GFLOP/s'], ...rows])
+  return table([['  kernel', 'dispatches', 'ms', 'CPU', 'share', 'GFLOP/s'], ...rows])
 }
 
 /** @param {string} message @returns {never} */

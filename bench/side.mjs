@@ -7,10 +7,10 @@ export class Side {
   /** @type {((line: string | undefined) => void)[]} */
   #waiting = []
 
-  /** @param {string} name @param {string[]} args  of Node @param {NodeJS.ProcessEnv} env */
-  constructor(name, args, env) {
+  /** @param {string} name @param {string[]} args @param {NodeJS.ProcessEnv} env @param {string} [program] */
+  constructor(name, args, env, program = process.execPath) {
     this.name = name
-    this.child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.errors = ''
     this.child.stderr
       .setEncoding('utf8')
@@ -23,6 +23,7 @@ export class Side {
       for (const settle of this.#waiting.splice(0)) settle(undefined)
     })
     this.child.stdin.on('error', () => {})
+    this.child.on('error', (error) => (this.errors = error.message))
   }
 
   /**

@@ -2,19 +2,21 @@
 //
 //   {"do":"limits"}                  -> {copyGBps, gflops}
 //   {"do":"prepare","preset":{...}}  -> {adapter, error, allowed, dispatches, firstMs}
-//   {"do":"measure","units":N}       -> {ms, cpuMs} for N units
+//   {"do":"measure","units":N}       -> {ms, cpuMs, peakBytes} for N units
 //   {"do":"profile"}                 -> {kernels} of one unit, slowest first
 
 import { createInterface } from 'node:readline'
 import { openNodeGpu, type AdapterChoice } from '../../src/cli/device'
-import { Arena, openGpu } from '../../src/kernels'
+import { Arena, Encoder, openGpu } from '../../src/kernels'
 import type { Preset } from '../presets.mjs'
 import { attentionSubject } from './attention-subject'
 import { decoderSubject } from './decoder-subject'
 import { measureLimits } from './limits'
 import { matmulSubject } from './matmul-subject'
-import { ProfilingEncoder } from './profiling-encoder'
+import { countDispatches, cpuMs, profile } from './profile'
 import type { Bench, Subject } from './subject'
+import { trainLayerSubject } from './train-layer-subject'
+import { trainRunSubject } from './train-run-subject'
 import { visionSubject } from './vision-subject'
 
 type Command =
@@ -22,7 +24,7 @@ type Command =
 
 const gpu = await openGpu(await openNodeGpu(process.argv[2] as AdapterChoice))
 const arena = new Arena(gpu)
-const enc = new ProfilingEncoder(gpu, arena, 'bench')
+const enc = new Encoder(gpu, arena, 'bench')
 const bench: Bench = { gpu, arena, enc }
 let subject: Subject | undefined
 
@@ -36,12 +38,11 @@ function create(preset: Preset): Promise<Subject> {
       return decoderSubject(bench, preset)
     case 'vision':
       return visionSubject(bench, preset)
+    case 'train-run':
+      return trainRunSubject(bench, preset)
+    case 'train-layer':
+      return trainLayerSubject(bench, preset)
   }
-}
-
-const cpuMs = () => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e3
 }
 
 async function answer(command: Command): Promise<object> {
@@ -49,23 +50,26 @@ async function answer(command: Command): Promise<object> {
   if (command.do === 'prepare') {
     subject = await create(command.preset)
     const check = await subject.check()
+    // What loading and checking needed for a moment is no part of a unit.
+    gpu.peakBytes = gpu.allocatedBytes
     const started = performance.now()
-    await subject.run(1)
+    const recorded = await countDispatches(() => subject!.run(1))
+    const firstMs = performance.now() - started
     return {
       adapter: gpu.adapter.description,
       isSoftware: gpu.caps.isSoftware,
       f16: gpu.caps.shaderF16,
       maxBindingBytes: gpu.caps.maxBindingBytes,
       ...check,
-      dispatches: subject.dispatches(),
-      firstMs: performance.now() - started,
+      dispatches: subject.dispatches?.() ?? recorded,
+      firstMs,
     }
   }
   if (!subject) throw new Error('bench: measure came before prepare')
-  if (command.do === 'profile') return { kernels: await enc.profile(() => subject!.run(1)) }
+  if (command.do === 'profile') return { kernels: await profile(gpu, () => subject!.run(1)) }
   const [started, cpuStarted] = [performance.now(), cpuMs()]
   await subject.run(command.units)
-  return { ms: performance.now() - started, cpuMs: cpuMs() - cpuStarted }
+  return { ms: performance.now() - started, cpuMs: cpuMs() - cpuStarted, peakBytes: gpu.peakBytes }
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -5,7 +5,13 @@ import type { Held } from '../presets.mjs'
 import { RandomHalves } from './random'
 import type { Bench } from './subject'
 
-/** Random weights for a part's parameters under `prefix`, held as the engine holds a checkpoint in f16. */
+/** Elements read back at a time. */
+const PIECE = 1 << 24
+
+/**
+ * Random weights for a part's parameters under `prefix`, held as the engine holds a checkpoint in f16, or one in f32 where
+ * that is asked for.
+ */
 export async function randomWeights(
   { gpu, enc }: Bench,
   prefix: string,
@@ -25,7 +31,7 @@ export async function randomWeights(
       continue
     }
     const [rows, cols] = matrixShape(spec)
-    const dtype = heldAs(full, spec, 'f16', held)
+    const dtype = heldAs(full, spec, held === 'f32' ? 'f32' : 'f16', held)
     await pool(spec.kind === 'table' ? 0.05 : 0.03).fill(enc, store.addMatrix(full, rows, cols, dtype))
   }
   return store
@@ -39,11 +45,18 @@ export class HeldValues {
     private readonly prefix: string,
   ) {}
 
-  async matrix(name: string, rowStart?: number, rows?: number): Promise<Float32Array> {
-    const values = await this.enc.read(
-      unpackRows(this.enc, this.store.matrix(`${this.prefix}.${name}`), rowStart, rows),
-    )
-    this.enc.end()
+  async matrix(name: string, rowStart = 0, rows?: number): Promise<Float32Array> {
+    const weight = this.store.matrix(`${this.prefix}.${name}`)
+    const { cols } = weight
+    const count = rows ?? weight.rows - rowStart
+    const values = new Float32Array(count * cols)
+    // A binding may not hold all of it.
+    const step = Math.max(1, Math.floor(PIECE / cols))
+    for (let row = 0; row < count; row += step) {
+      const piece = unpackRows(this.enc, weight, rowStart + row, Math.min(step, count - row))
+      values.set(await this.enc.read(piece), row * cols)
+      this.enc.end()
+    }
     return values
   }
 
