@@ -1,5 +1,27 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take longest, on one adapter or the other: begun last, they would be waited for alone. */
+const LONG = [
+  'golden-cambrian-train',
+  'stage1',
+  'worker/cambrian',
+  'golden-train',
+  'bundled',
+  'engine',
+  'golden-language',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONG.findIndex((name) => moduleId.includes(`${name}.gpu.test`))
+      return at < 0 ? LONG.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 /**
  * `unit` needs Node alone. `gpu` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
@@ -11,6 +33,7 @@ export default defineConfig({
     // A process of its own per file: a driver that crashes takes one file with it.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // tools/test.mjs reports a suite without tests by itself.
     passWithNoTests: true,
     teardownTimeout: 30_000,
