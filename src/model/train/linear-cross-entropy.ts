@@ -11,14 +11,18 @@ import {
   type Weight,
 } from '../../kernels'
 
-/** Bytes of a chunk of logits: measured on no GPU yet; a chunk of 64 rows of the table is the least. */
+/**
+ * Bytes of a chunk of logits. A choice, not a measurement: 128 learned tokens of a vocabulary of 32,768 go in one chunk,
+ * and many of either take no more memory than that.
+ */
 const CHUNK_BYTES = 16 * 2 ** 20
 
 /**
- * Cross entropy of x W^T without its logits: the vocabulary goes by in chunks, twice where a gradient is asked for.
+ * Cross entropy of x W^T without its logits: the vocabulary goes by in chunks of `chunkBytes` (64 rows of the table at
+ * least), twice where a gradient is asked for.
  *
- * Shapes: x f32 [R, C], w [V, C], labels u32 [R] -> losses f32 [R] in nats; dx [R, C], the gradient of their sum times
- * `scale`, where that is given.
+ * Shapes: x f32 [R, C], w [V, C], labels u32 [R], NO_LABEL among them -> losses f32 [R] in nats; dx [R, C], the gradient
+ * of their sum times `scale`, where that is given.
  */
 export function linearCrossEntropy(
   enc: Encoder,
@@ -26,10 +30,11 @@ export function linearCrossEntropy(
   w: Weight,
   labels: Tensor,
   scale: number | undefined,
+  chunkBytes = CHUNK_BYTES,
 ): { losses: Tensor; dx: Tensor | undefined } {
   return enc.scope(() => {
     const R = x.shape[0]!
-    const chunks = chunksOf(w, R)
+    const chunks = chunksOf(w, R, chunkBytes)
     const stats = crossEntropyStart(enc, R)
     for (const { start, rows } of chunks) {
       enc.scope(() => crossEntropyChunk(enc, stats, matmul(enc, x, rows), labels, start))
@@ -51,8 +56,8 @@ export function linearCrossEntropy(
 }
 
 /** Rows of the output matrix, whole 64s at a time. */
-function chunksOf(w: Weight, R: number): { start: number; rows: Weight }[] {
-  const most = Math.max(64, Math.floor(CHUNK_BYTES / (R * 4) / 64) * 64)
+function chunksOf(w: Weight, R: number, bytes: number): { start: number; rows: Weight }[] {
+  const most = Math.max(64, Math.floor(bytes / (R * 4) / 64) * 64)
   const chunks: { start: number; rows: Weight }[] = []
   for (let start = 0; start < w.rows; start += most) {
     chunks.push({ start, rows: weightRows(w, start, Math.min(most, w.rows - start)) })
