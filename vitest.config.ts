@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Files that take longest, on one adapter or the other: begun last, they would be waited for alone. */
 const LONG = [
   'golden-cambrian-train',
+  'training-cambrian',
   'stage1',
   'worker/cambrian',
   'golden-train',

@@ -13,7 +13,8 @@
  * @typedef {{ kind: 'train-run', name: string, pytorch: string, model: string, samples: string, order: string, curve: string,
  *   batch: number, positions: number, learned: number, sizes: DecoderSizes }} TrainRunPreset  one step of a run, always the same samples
  * @typedef {Omit<DecoderSizes, 'layers' | 'vocab' | 'tied'>} LayerSizes
- * @typedef {{ kind: 'train-layer', name: string, pytorch: string, held: Held, tokens: number, sizes: LayerSizes }} TrainLayerPreset
+ * @typedef {{ kind: 'train-layer', name: string, pytorch: string, held: Held, batch: number, tokens: number,
+ *   sizes: LayerSizes }} TrainLayerPreset  one sequence a batch
  * @typedef {TrainRunPreset | TrainLayerPreset} TrainPreset
  * @typedef {MatmulPreset | AttentionPreset | DecoderPreset | VisionPreset | TrainPreset} Preset
  */
@@ -107,7 +108,7 @@ function decoder(name, held, phase, tokens) {
 /** @param {string} pytorch @param {Held} held @param {number} tokens @param {LayerSizes} sizes @returns {TrainLayerPreset} */
 function trainLayer(pytorch, held, tokens, sizes) {
   const name = held === 'f32' ? `train-${pytorch}` : `train-${pytorch}-${held}`
-  return { kind: 'train-layer', name, pytorch, held, tokens, sizes }
+  return { kind: 'train-layer', name, pytorch, held, batch: 1, tokens, sizes }
 }
 
 /** The preset of that name, or all whose names begin with it. @param {string} name */

@@ -24,7 +24,7 @@ export async function trainRunSubject({ gpu }: Bench, preset: TrainRunPreset): P
   const zip = new Blob([readFileSync(preset.samples)])
   const dataset = await openDataset({ kind: 'zip', file: zip, name: 'samples.zip' })
   const [first] = json(preset.order) as number[][][]
-  const order: DataOrder = { steps: undefined, microBatches: () => first! }
+  const order: DataOrder = { steps: undefined, stepsPerEpoch: 1, microBatches: () => first! }
   const curve = json(preset.curve) as { steps: { loss: number }[] }
   const trainer = await Trainer.create(engine.loaded!, {
     recipe: {

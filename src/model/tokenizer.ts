@@ -56,7 +56,7 @@ export class Tokenizer {
       )
     }
     const style = model.blueprint.promptStyle
-    const named = templateName ?? style?.template
+    const named = templateName ?? (style && templateOf(style, inner))
     const template = named === undefined ? undefined : findTemplate(named, style?.project)
     const fromFile = files['chat_template.json']?.['chat_template']
     const fromTokenizer = files['tokenizer_config.json']?.['chat_template']
@@ -68,6 +68,11 @@ export class Tokenizer {
 
   get eosTokenId(): number | undefined {
     return (this.inner as { eos_token_id?: number }).eos_token_id
+  }
+
+  /** Name of the chat template; undefined where the checkpoint's own is a program, or there is none. */
+  get templateName(): string | undefined {
+    return this.template?.name
   }
 
   get hasChatTemplate(): boolean {
@@ -205,6 +210,12 @@ export class Tokenizer {
       )
     }
   }
+}
+
+/** The chat template of a project's model where none is asked for. */
+function templateOf({ template, templateByToken = [] }: PromptStyle, inner: PreTrainedTokenizer): string {
+  const isToken = (text: string) => inner.encode(text, { add_special_tokens: false }).length === 1
+  return templateByToken.find(([token]) => isToken(token))?.[1] ?? template
 }
 
 /** A template, or the one called "default" of a list of named ones. */

@@ -84,6 +84,7 @@ export function connectEngine(
     connectorLayouts: () => guard(() => remote.connectorLayouts()),
     openDataset: (source, onProgress) => guard(() => remote.openDataset(source, proxy(onProgress))),
     planTraining: (request) => guard(() => remote.planTraining(request)),
+    cancelOpening: () => guard(() => remote.cancelOpening()),
     train: (request, onEvent) => guard(() => remote.train(request, proxy(onEvent))),
     resumeTraining: (run, dataset, onEvent) =>
       guard(() => remote.resumeTraining(run, dataset, proxy(onEvent))),

@@ -64,6 +64,8 @@ export interface EngineHost {
   readonly runs?: () => Promise<RunFiles>
   /** Keeps other tabs from going on with a training run; as TrainingHost.lockRun. Default: nobody else has its files. */
   readonly lockRun?: TrainingHost['lockRun']
+  /** As TrainingHost.lockedRuns. */
+  readonly lockedRuns?: TrainingHost['lockedRuns']
   /** Opens where features of training pictures are kept; undefined where they are not. Default: nowhere. */
   readonly featureStore?: OpenByteStore
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
@@ -104,6 +106,7 @@ export class Engine implements EngineApi {
       runs: () => this.openRuns(),
       featureStore: () => host.featureStore?.().catch(() => undefined) ?? Promise.resolve(undefined),
       lockRun: host.lockRun,
+      lockedRuns: host.lockedRuns,
       onConversationLost: () => {
         this.lastTurn = undefined
       },

@@ -6,6 +6,8 @@ import { openOpfsStore } from './opfs-store'
 import { wholeContract } from './surface'
 
 const { storage } = navigator
+/** Begins the names of locks; the run's id follows. */
+const RUN_LOCK = 'trilobite-run-'
 
 expose(
   wholeContract(
@@ -15,11 +17,20 @@ expose(
       onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
       towerStore: () => openOpfsStore(storage),
       runs: () => openOpfsRuns(storage),
-      lockRun: (run) => holdLock(`trilobite-run-${run}`),
+      lockRun: (run) => holdLock(RUN_LOCK + run),
+      lockedRuns,
       featureStore: () => openOpfsStore(storage, 'trilobite-features'),
     }),
   ),
 )
+
+/** Locked runs of all tabs. */
+async function lockedRuns(): Promise<ReadonlySet<string>> {
+  const { held = [] } = await navigator.locks.query()
+  return new Set(
+    held.flatMap(({ name = '' }) => (name.startsWith(RUN_LOCK) ? [name.slice(RUN_LOCK.length)] : [])),
+  )
+}
 
 /** A lock that other tabs see; undefined where one of them has it. */
 function holdLock(name: string): Promise<(() => void) | undefined> {

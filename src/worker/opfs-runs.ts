@@ -1,14 +1,10 @@
 import { TrainingError } from '../model/errors'
-import { checkFileName, chunksOf, UNFINISHED, type RunFiles } from '../model/train/run-store'
+import { checkFileName, chunksOf, UNFINISHED, type FileRange, type RunFiles } from '../model/train/run-store'
+import type { MovableFile } from './opfs-store'
 
 const FOLDER = 'trilobite-runs'
 /** Of reading a file that is being replaced: writing takes longer than reading, so that few are in vain. */
 const ATTEMPTS = 10
-
-/** In every browser with WebGPU, but not in TypeScript's library. Takes the place of a file of that name, if there is one. */
-interface MovableFile extends FileSystemFileHandle {
-  move(name: string): Promise<void>
-}
 
 /**
  * Opens the training runs that this browser keeps for the page's origin, a folder each. For dedicated workers: pages have
@@ -33,11 +29,15 @@ class OpfsRuns implements RunFiles {
     return names
   }
 
-  async read(run: string, name: string, end?: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async read(
+    run: string,
+    name: string,
+    { start, end }: FileRange = {},
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
         const file = await (await this.find(run, name))?.getFile()
-        return file && new Uint8Array(await file.slice(0, end).arrayBuffer())
+        return file && new Uint8Array(await file.slice(start, end).arrayBuffer())
       } catch (error) {
         // A file that is written anew between being opened and being read is an error in browsers, not the old bytes.
         if (attempt === ATTEMPTS || !isReplaced(error)) throw error

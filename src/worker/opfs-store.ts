@@ -1,16 +1,16 @@
 import type { ByteStore, ByteWriter } from '../model/checkpoint/byte-store'
+import { sha256 } from '../model/sha256'
+import { UNFINISHED } from '../model/train/run-store'
 
 /** Towers that come and go, and what frozen towers gave for training pictures. */
 export type StoreFolder = 'trilobite-towers' | 'trilobite-features'
 /** Begins every name. Another way to name or to fill the files takes another version. */
 const VERSION = 'v1-'
-/** Ends the names of files that are being written. */
-const UNFINISHED = '.part'
 /** The rest of what the browser grants is left to the page: its chats, and its other caches. */
 const MAX_FILLED = 0.8
 
-/** In every browser with WebGPU, but not in TypeScript's library. */
-interface MovableFile extends FileSystemFileHandle {
+/** In every browser with WebGPU, but not in TypeScript's library. Takes the place of a file of that name, if there is one. */
+export interface MovableFile extends FileSystemFileHandle {
   move(name: string): Promise<void>
 }
 
@@ -106,8 +106,7 @@ class OpfsStore implements ByteStore {
 
 /** Of characters that every file system takes, whatever is in the key. */
 async function nameOf(key: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key))
-  return VERSION + Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return VERSION + (await sha256(new TextEncoder().encode(key)))
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -48,8 +48,12 @@ export interface DatasetInfo {
   fingerprint: string
   rows: number
   usable: number
+  /** Usable rows without a picture, which only chat templates are trained with. */
+  textOnlyRows: number
   /** Rows of a held-out file that came along. */
   heldOutRows: number
+  /** Why a held-out file that was found is not used. */
+  heldOutProblem?: string
   /** The first hundred of those that are left out; `skippedCount` counts all. */
   skipped: SkippedRow[]
   skippedCount: number
@@ -107,6 +111,8 @@ export interface GradientCheckOptions {
 
 export interface GradientReport {
   model: string
+  /** Name of the connector, where it is not the checkpoint's. */
+  connector?: string
   adapter: string
   loss: number
   /** Relative error that a correct gradient stays below on this device. */
@@ -120,6 +126,8 @@ export interface GradientReport {
     numeric: number
     relativeError: number
     passed: boolean
+    /** False where both are too small beside the rounding of the losses to tell a wrong gradient from a right one. */
+    resolved: boolean
   }[]
   ms: number
 }
@@ -128,9 +136,12 @@ export interface TrainingApi {
   recipes(): Promise<KnownRecipe[]>
   /** Layouts the loaded model's connector can be written in, the checkpoint's own first. */
   connectorLayouts(): Promise<ConnectorLayout[]>
-  /** Reads every row once. Rejects with DatasetError, or AbortError after `controlTraining('stop')`. */
+  /** Reads every row once. Rejects with DatasetError, or AbortError after `cancelOpening`. */
   openDataset(source: DatasetSource, onProgress: (rows: number) => void): Promise<DatasetInfo>
+  /** What a run would take. Rejects with AbortError after `cancelOpening`. */
   planTraining(request: TrainingRequest): Promise<TrainingPlan>
+  /** Ends the reading of data, planning and gradient checks; a run goes on. */
+  cancelOpening(): Promise<void>
   /**
    * Trains until the run is done, paused or stopped, and tells how it ended. Pausing and stopping write a checkpoint
    * first. Questions may be asked meanwhile: they are answered between steps.
@@ -143,6 +154,7 @@ export interface TrainingApi {
   runs(): Promise<RunInfo[]>
   runLog(run: string): Promise<LogRecord[]>
   renameRun(run: string, name: string): Promise<void>
+  /** Rejects with TrainingError for a run that trains, here or in another tab. */
   deleteRun(run: string): Promise<void>
   /** The connector of a run's last checkpoint with config, recipe, log and model card. */
   exportRun(run: string, layout: ConnectorLayout): Promise<ExportedFile[]>
@@ -150,7 +162,10 @@ export interface TrainingApi {
   importConnector(files: { path: string; file: File }[]): Promise<ConnectorInfo>
   /** Chats through a run's connector, or the checkpoint's own where undefined; the model stays loaded. */
   useConnector(run: string | undefined): Promise<ConnectorInfo>
-  /** Compares gradients with finite differences on the loaded model; changes nothing. */
+  /**
+   * Compares gradients with finite differences on the loaded model, at the connector that chats go through; changes nothing.
+   * Rejects with AbortError after `cancelOpening`.
+   */
   checkGradients(
     options: GradientCheckOptions,
     onProgress: (done: number, total: number) => void,

@@ -33,8 +33,11 @@ export async function describeDataset(
   signal: AbortSignal,
   onProgress: (rows: number) => void,
 ): Promise<DatasetInfo> {
-  const { usable, skipped } = await dataset.scan({ signal, onProgress })
+  const { usable, textOnly = [], skipped } = await dataset.scan({ signal, onProgress })
   const heldOut = dataset.heldOut && (await dataset.heldOut.scan({ signal }))
+  const unusable = heldOut?.usable.length === 0 ? heldOut.skipped[0] : undefined
+  const heldOutProblem =
+    dataset.heldOutProblem ?? (unusable && `none of its rows can be used; the first: ${unusable.reason}`)
   const preview: DatasetInfo['preview'] = []
   for (const row of usable.subarray(0, PREVIEW_ROWS)) {
     const { image, conversations } = await dataset.sample(row)
@@ -47,7 +50,9 @@ export async function describeDataset(
     fingerprint: dataset.fingerprint,
     rows: dataset.length,
     usable: usable.length,
+    textOnlyRows: textOnly.length,
     heldOutRows: heldOut?.usable.length ?? 0,
+    ...(heldOutProblem !== undefined && { heldOutProblem }),
     skipped: skipped.slice(0, LISTED_SKIPPED),
     skippedCount: skipped.length,
     preview,

@@ -11,10 +11,11 @@ import { layoutsOf } from '../model/train/export/layouts'
 import { checkGradients } from '../model/train/gradient-check'
 import { readLog } from '../model/train/log'
 import { recipes } from '../model/train/recipes'
+import { readSettings } from '../model/train/run-settings'
 import type { Runs } from '../model/train/run-state'
 import { connectorSpecs, OwnConnector, type ConnectorValues } from '../model/train/trained-connector'
 import { planTraining } from '../model/train/training-plan'
-import { modelConfigOf, TrainingRun, weightsOf, type NewRun, type RunHost } from '../model/train/training-run'
+import { TrainingRun, WEIGHTS, weightsOf, type NewRun, type RunHost } from '../model/train/training-run'
 import type {
   ConnectorInfo,
   ConnectorLayout,
@@ -47,6 +48,8 @@ export interface TrainingHost {
   featureStore(): Promise<ByteStore | undefined>
   /** Keeps other tabs from going on with the same run, until the returned function is called; undefined where one does. */
   lockRun?: ((run: string) => Promise<(() => void) | undefined>) | undefined
+  /** Runs that are locked, here or elsewhere. */
+  lockedRuns?: (() => Promise<ReadonlySet<string>>) | undefined
   /** Called when the conversation's cache or the connector changed: earlier replies cannot be looked into any more. */
   onConversationLost(): void
 }
@@ -78,6 +81,8 @@ export class EngineTraining implements TrainingApi {
   private inUse: InUse | undefined
   private readonly data = new OpenedData()
   private opening = new AbortController()
+  /** The run that is about to begin or to go on. */
+  private starting: string | undefined
 
   constructor(private readonly host: TrainingHost) {}
 
@@ -102,13 +107,21 @@ export class EngineTraining implements TrainingApi {
 
   /** `planTraining` for data from anywhere. */
   planFrom(dataset: Dataset, request: NewRun): Promise<TrainingPlan> {
+    // Taken before its turn comes: it can be cancelled while it waits.
+    const { signal } = this.opening
     return this.host.exclusively(async () =>
       planTraining(this.host.model('train'), dataset, request, {
         codecs: this.host.codecs,
         featureStore: await this.host.featureStore(),
-        signal: this.opening.signal,
+        start: this.inUse?.values,
+        signal,
       }),
     )
+  }
+
+  async cancelOpening(): Promise<void> {
+    this.opening.abort()
+    this.opening = new AbortController()
   }
 
   async train(request: TrainingRequest, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
@@ -117,7 +130,10 @@ export class EngineTraining implements TrainingApi {
 
   /** `train` on data from anywhere. */
   async trainOn(dataset: Dataset, request: NewRun, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
-    return this.start(onEvent, (model, host) => TrainingRun.begin(model, dataset, request, host))
+    const id = request.id ?? crypto.randomUUID()
+    return this.start(id, onEvent, (model, host) =>
+      TrainingRun.begin(model, dataset, { ...request, id }, host),
+    )
   }
 
   async resumeTraining(
@@ -135,15 +151,13 @@ export class EngineTraining implements TrainingApi {
 
   /** `resumeTraining` on data from anywhere. */
   resumeOn(run: string, dataset: Dataset, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
-    return this.start(onEvent, (model, host) => TrainingRun.resume(model, dataset, run, host), run)
+    return this.start(run, onEvent, (model, host) => TrainingRun.resume(model, dataset, run, host))
   }
 
   async controlTraining(action: TrainingAction): Promise<void> {
     const { live } = this
-    if (action === 'stop') {
-      this.opening.abort()
-      this.opening = new AbortController()
-    }
+    // A run that is only beginning still reads its data.
+    if (action === 'stop' && this.starting) await this.cancelOpening()
     if (!live) {
       if (action === 'stop') return
       throw new TrainingError(
@@ -174,9 +188,12 @@ export class EngineTraining implements TrainingApi {
   async runs(): Promise<RunInfo[]> {
     const { live } = this
     const listed = await (await this.host.runs()).list(new Set(live?.loop ? [live.run.info.id] : []))
-    return listed.map((run) =>
-      run.id === live?.run.info.id ? { ...run, ...live.run.info, name: run.name } : run,
-    )
+    const locked = (await this.host.lockedRuns?.()) ?? new Set()
+    return listed.map((run) => {
+      if (run.id === live?.run.info.id) return { ...run, ...live.run.info, name: run.name }
+      const isElsewhere = locked.has(run.id) && run.id !== this.starting
+      return isElsewhere ? { ...run, isElsewhere } : run
+    })
   }
 
   async runLog(run: string): Promise<LogRecord[]> {
@@ -194,25 +211,32 @@ export class EngineTraining implements TrainingApi {
       if (live.loop) throw new TrainingError('train: this run is training. Stop it before you delete it.')
       this.drop()
     }
-    await (await this.host.runs()).remove(run)
+    const release = await this.lock(run)
+    try {
+      await (await this.host.runs()).remove(run)
+    } finally {
+      release()
+    }
   }
 
   async exportRun(run: string, layout: ConnectorLayout): Promise<ExportedFile[]> {
     const runs = await this.host.runs()
     const info = await runs.get(run, new Set(this.live?.loop ? [this.live.run.info.id] : []))
-    const checkpoint = await runs.readCheckpoint(run)
+    const checkpoint = await runs.readCheckpoint(run, WEIGHTS)
+    const { modelConfig, towerConfig } = await readSettings(runs, run)
     const gpu = await this.host.gpu()
     return exportConnector({
       tensors: new Map(
         [...weightsOf(checkpoint)].map(([name, data]) => [
           name,
-          { shape: checkpoint.tensors.get(`weight/${name}`)!.shape, data },
+          { shape: checkpoint.tensors.get(WEIGHTS + name)!.shape, data },
         ]),
       ),
       layout,
-      run: info,
+      run: { ...info, checkpointStep: checkpoint.step },
       log: await this.runLog(run),
-      modelConfig: await modelConfigOf(runs, run),
+      modelConfig,
+      towerConfig,
       versions: { Trilobite: version, 'Graphics adapter': gpu.adapter.description },
     })
   }
@@ -231,7 +255,7 @@ export class EngineTraining implements TrainingApi {
     const values =
       live?.run.info.id === run
         ? await this.host.exclusively(() => live.run.values())
-        : weightsOf(await runs.readCheckpoint(run))
+        : weightsOf(await runs.readCheckpoint(run, WEIGHTS))
     return this.put(values, { name: info.name, run })
   }
 
@@ -265,10 +289,10 @@ export class EngineTraining implements TrainingApi {
     options: GradientCheckOptions,
     onProgress: (done: number, total: number) => void,
   ): Promise<GradientReport> {
+    const { signal } = this.opening
     return this.host.exclusively(async () => {
       const started = performance.now()
       const model = this.host.model('gradcheck')
-      const { signal } = this.opening
       const report = await checkGradients(model, {
         ...options,
         codecs: this.host.codecs,
@@ -279,6 +303,7 @@ export class EngineTraining implements TrainingApi {
       const { adapter } = model.vlm.gpu
       return {
         model: model.opened.source.name,
+        ...(this.inUse && { connector: this.inUse.info.name }),
         adapter: adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(' '),
         ...report,
         checks: [...report.checks],
@@ -301,21 +326,35 @@ export class EngineTraining implements TrainingApi {
   }
 
   private async start(
+    run: string,
     onEvent: (e: TrainingEvent) => void,
     make: (model: ChatModel, host: RunHost) => Promise<TrainingRun>,
-    known?: string,
   ): Promise<RunInfo> {
-    if (this.live?.loop) {
+    if (this.starting || this.live?.loop) {
       throw new TrainingError('train: another run is training. Pause or stop it first.')
     }
+    this.starting = run
+    try {
+      this.live = await this.startLive(run, onEvent, make)
+    } finally {
+      this.starting = undefined
+    }
+    return this.goOn(this.live)
+  }
+
+  private async startLive(
+    id: string,
+    onEvent: (e: TrainingEvent) => void,
+    make: (model: ChatModel, host: RunHost) => Promise<TrainingRun>,
+  ): Promise<Live> {
     if (this.live) await this.end(this.live, 'paused')
     const runs = await this.host.runs()
     const featureStore = await this.host.featureStore()
-    let release = known === undefined ? undefined : await this.lock(known)
+    const release = await this.lock(id)
     const abort = new AbortController()
     const speed = new Speed()
     try {
-      this.live = await this.host.exclusively(async () => {
+      return await this.host.exclusively(async () => {
         const model = this.host.model('train')
         // Events come before there is a run to ask for its listener.
         const told: { live?: Live } = {}
@@ -324,7 +363,7 @@ export class EngineTraining implements TrainingApi {
           runs,
           codecs: this.host.codecs,
           featureStore,
-          start: this.inUse?.values,
+          inUse: this.inUse && { name: this.inUse.info.name, values: this.inUse.values },
           signal: AbortSignal.any([abort.signal, this.opening.signal]),
           onEvent: (event) => {
             // Captions are written in the conversation's cache.
@@ -332,14 +371,12 @@ export class EngineTraining implements TrainingApi {
             tell(speed.complete(event, told.live?.run.info.steps))
           },
         })
-        release ??= await this.lock(run.info.id)
         return (told.live = { run, model, speed, release, onEvent, loop: undefined, wants: 'go', abort })
       })
     } catch (error) {
-      release?.()
+      release()
       throw error
     }
-    return this.goOn(this.live)
   }
 
   /** Throws: TrainingError where another tab trains the run. */
@@ -397,8 +434,11 @@ export class EngineTraining implements TrainingApi {
   }
 
   private drop(): void {
-    this.live?.run.destroy()
-    this.live?.release()
+    const { live } = this
     this.live = undefined
+    if (!live) return
+    live.run.destroy()
+    if (!live.model.vlm.gpu.lostError) live.model.vlm.arena.trim()
+    live.release()
   }
 }

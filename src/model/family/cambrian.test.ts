@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import type { Json, JsonObject } from '../config-reader'
 import { OriginalCase } from '../testing/original'
 import { Repositories } from '../repositories'
+import { Tokenizer } from '../tokenizer'
 import { cambrian } from './cambrian'
+
+interface TokenizerJson {
+  added_tokens: { id: number; content: string }[]
+}
 
 const golden = new OriginalCase('cambrian-llama3')
 const published = JSON.parse((await golden.checkpoint.readText('config.json', {}))!) as JsonObject
@@ -81,6 +86,25 @@ describe('settings of config.json', () => {
     expect(await templateOf({}, 'nyu-visionx/cambrian-34b')).toBe('chatml_direct')
     const phi3 = { model_type: 'cambrian_phi3', num_key_value_heads: 5 }
     expect(await templateOf(phi3, 'nyu-visionx/cambrian-phi3-3b')).toBe('phi3')
+  })
+
+  test('leave the template to the tokenizer where the name of a folder tells nothing', async () => {
+    // The recorded models lie in folders that are all called `checkpoint`.
+    expect(Tokenizer.from(await golden.open()).templateName).toBe('llama_3')
+    expect(Tokenizer.from(await new OriginalCase('cambrian-phi3').open()).templateName).toBe('phi3')
+    const opened = await golden.open()
+    const templateWith = async (token: string | undefined, name?: string) => {
+      const json = structuredClone(opened.files['tokenizer.json']!) as unknown as TokenizerJson
+      json.added_tokens = json.added_tokens.filter(({ content }) => !content.includes('header_id'))
+      if (token !== undefined) json.added_tokens.push({ ...json.added_tokens[0]!, id: 519, content: token })
+      const files = { ...opened.files, 'tokenizer.json': json as unknown as JsonObject }
+      return Tokenizer.from({ ...opened, files, blueprint: await blueprintOf({}, name) }).templateName
+    }
+    expect(await templateWith('<|im_start|>', 'checkpoint')).toBe('cambrian_chatml')
+    expect(await templateWith('<|user|>', 'checkpoint')).toBe('phi3')
+    expect(await templateWith(undefined, 'checkpoint')).toBe('vicuna_v1')
+    // A name that tells goes before.
+    expect(await templateWith('<|user|>', 'owner/cambrian-13b')).toBe('vicuna_v1')
   })
 })
 

@@ -8,7 +8,13 @@ import { BASE } from '../repositories'
 import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
 import { baseOf } from './base-model'
 import { cambrianTower } from './cambrian-towers'
-import { renameBy, type Blueprint, type FamilySlot, type TowerBlueprint } from './definition'
+import {
+  renameBy,
+  type Blueprint,
+  type FamilySlot,
+  type PromptStyle,
+  type TowerBlueprint,
+} from './definition'
 
 /** What Cambrian's code takes where its config has no such field. Source: cambrian/model/cambrian_arch.py. */
 const DEFAULTS: JsonObject = {
@@ -113,7 +119,7 @@ export const cambrian: FamilySlot = {
       tokenizerRepository: base,
       promptStyle: {
         project: 'cambrian',
-        template: defaultTemplate(languageType, context.name),
+        ...defaultTemplate(languageType, context.name),
         ...(json.bool('mm_use_im_start_end') && { imageMark: '<im_start><image><im_end>' }),
       },
     }
@@ -195,16 +201,30 @@ function square(json: ConfigReader, name: string, tokens: number): number {
 }
 
 /**
- * The template a model was trained with: its language model tells, or its name as in Cambrian's own scripts.
+ * The template a model was trained with: its language model tells, or its name as in Cambrian's own scripts. A folder may
+ * have any name: then it is told by the marks that the tokenizer knows, of which Vicuna's has none.
  *
- * Source: cambrian inference.py, scripts/cambrian.
+ * Source: cambrian inference.py, conversation.py, scripts/cambrian.
  */
-function defaultTemplate(languageType: string, name: string): string {
-  if (languageType === 'phi3') return 'phi3'
-  if (languageType === 'mistral') return 'mistral_instruct'
+function defaultTemplate(
+  languageType: string,
+  name: string,
+): Pick<PromptStyle, 'template' | 'templateByToken'> {
+  if (languageType === 'phi3') return { template: 'phi3' }
+  if (languageType === 'mistral') return { template: 'mistral_instruct' }
   const rules: readonly [RegExp, string][] = [
     [/-8b\b|llama-?3/i, 'llama_3'],
+    [/-13b\b|vicuna/i, 'vicuna_v1'],
     [/-34b\b|hermes/i, 'chatml_direct'],
   ]
-  return rules.find(([pattern]) => pattern.test(name))?.[1] ?? 'vicuna_v1'
+  const told = rules.find(([pattern]) => pattern.test(name))?.[1]
+  if (told !== undefined) return { template: told }
+  return {
+    template: 'vicuna_v1',
+    templateByToken: [
+      ['<|start_header_id|>', 'llama_3'],
+      ['<|im_start|>', 'chatml_direct'],
+      ['<|user|>', 'phi3'],
+    ],
+  }
 }

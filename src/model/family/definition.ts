@@ -26,6 +26,8 @@ export interface TowerBlueprint {
   readonly processorRepository?: string
   /** Repository with the files of a tower that another engine runs; the checkpoint itself where undefined. */
   readonly location?: string
+  /** config.json of its own repository, where a connector's export needs it beside the model's own. */
+  readonly configFile?: JsonObject
   /** Pictures are centred on a square before their processor sees them (`image_aspect_ratio: pad`). */
   readonly padToSquare?: boolean
   /** What pictures are resized with where a file describes the processor; default: PIL. */
@@ -61,6 +63,8 @@ export interface PromptStyle {
   readonly project: TemplateProject
   /** Chat template where none is asked for. */
   readonly template: string
+  /** Templates by a token of theirs: the first that the tokenizer has goes before `template`. */
+  readonly templateByToken?: readonly (readonly [token: string, template: string])[]
   /** What stands for a picture in templates, `<image>` by default. */
   readonly imageMark?: string
 }

@@ -86,6 +86,7 @@ export const llavaOriginal: FamilySlot = {
             padToSquare: json.oneOf('image_aspect_ratio', { pad: true, square: false }),
             processorRepository: towerName,
             location: towerName,
+            ...(towerConfig && { configFile: towerConfig }),
           },
         ],
         connector: perRow(await lookUp(connectors, 'mm_projector_type', connectorType), {

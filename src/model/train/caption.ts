@@ -48,7 +48,8 @@ export async function captionPicture(
     const placeholder = opened.blueprint.vision?.imageTokenId
     const prompt = buildPrompt(ids, placeholder, [{ key: 'caption', features, sampled }])
     cache.forgetFrom(0)
-    const text = new TextStream((tokens) => tokenizer.decode(tokens), [])
+    const stop = recipe.template === 'model' ? tokenizer.stopStrings : []
+    const text = new TextStream((tokens) => tokenizer.decode(tokens), stop)
     await generate(vlm, cache, prompt, {
       sampling: GREEDY,
       maxNewTokens: CAPTION_TOKENS,
@@ -57,7 +58,8 @@ export async function captionPicture(
       text,
     })
     text.finish()
-    const caption = recipe.captionEnd === 'newline' ? text.value.split('\n')[0]! : text.value
+    const caption =
+      recipe.template === 'plain' && recipe.captionEnd === 'newline' ? text.value.split('\n')[0]! : text.value
     return caption.trim()
   } finally {
     enc.end()

@@ -1,4 +1,10 @@
-import { dataStartOf, LENGTH_BYTES, parseSafetensorsHeader } from '../checkpoint/safetensors'
+import {
+  dataStartOf,
+  LENGTH_BYTES,
+  parseSafetensorsHeader,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from '../checkpoint/safetensors'
 import { writeSafetensors, type TensorData } from '../checkpoint/safetensors-writer'
 import { CheckpointError } from '../errors'
 import { CHECKPOINT_FILE, type RunFiles } from './run-store'
@@ -9,20 +15,24 @@ export interface CheckpointState {
   readonly step: number
   /** Updates of the optimizer; skipped steps are none. */
   readonly updates: number
-  /** Whatever else the trainer goes on from; each finite. */
-  readonly numbers: Readonly<Record<string, number>>
+  /** Steps up to this one without a finite gradient. */
+  readonly skippedInARow: number
 }
 
 /** Everything a run goes on from, to the same numbers. */
 export interface TrainingCheckpoint extends CheckpointState {
-  /** By name: master weights and moments, as they were written. Their bytes begin at multiples of the element's size. */
-  readonly tensors: ReadonlyMap<string, TensorData>
+  /** By name: master weights and moments, as they were written, each in a buffer of its own. */
+  readonly tensors: ReadonlyMap<string, TensorData & { readonly data: Uint8Array<ArrayBuffer> }>
 }
 
 const FORMAT = 'trilobite-training'
-const VERSION = '1'
+/** Other fields take another version. */
+const VERSION = '2'
 
-const HEAD_ATTEMPTS = 5
+const COUNTS = ['step', 'updates', 'skippedInARow'] as const
+
+/** Of reading a file that is being replaced: writing takes longer than reading, so that few are in vain. */
+const ATTEMPTS = 5
 
 /**
  * Writes a checkpoint as one safetensors file, as a whole: dying at any moment leaves the one before.
@@ -35,65 +45,91 @@ export async function writeCheckpointFile(
   state: CheckpointState,
   tensors: Iterable<TensorData>,
 ): Promise<void> {
-  const { step, updates, numbers } = state
-  if (!isCount(step) || !isCount(updates)) {
-    throw new CheckpointError(
-      `checkpoint: expected whole numbers of steps and updates, got ${step} and ${updates}; check what is written`,
-    )
-  }
-  for (const [name, value] of Object.entries(numbers)) {
-    if (Number.isFinite(value)) continue
-    throw new CheckpointError(
-      `checkpoint: expected ${name} to be finite, got ${value}; check what is written`,
-    )
-  }
-  const metadata = {
-    format: FORMAT,
-    version: VERSION,
-    step: String(step),
-    updates: String(updates),
-    numbers: JSON.stringify(numbers),
+  const metadata: Record<string, string> = { format: FORMAT, version: VERSION }
+  for (const name of COUNTS) {
+    if (!isCount(state[name])) {
+      throw new CheckpointError(
+        `checkpoint: expected ${name} to be a whole number, got ${state[name]}; check what is written`,
+      )
+    }
+    metadata[name] = String(state[name])
   }
   await files.write(run, CHECKPOINT_FILE, writeSafetensors(tensors, metadata))
 }
 
 /** What a checkpoint's head says; undefined where the run has none. Throws: CheckpointError, which names what is wrong. */
-export async function readCheckpointState(
+export function readCheckpointState(files: RunFiles, run: string): Promise<CheckpointState | undefined> {
+  return unmixed(async () => {
+    const header = await readHeader(files, run)
+    return header && stateOf(header.metadata)
+  })
+}
+
+/**
+ * A checkpoint, of whose tensors those are read whose names begin with `prefix`, one after another; undefined where the
+ * run has none.
+ *
+ * Throws: CheckpointError, which names what is wrong.
+ */
+export function readCheckpointFile(
   files: RunFiles,
   run: string,
-): Promise<CheckpointState | undefined> {
+  prefix = '',
+): Promise<TrainingCheckpoint | undefined> {
+  return unmixed(async () => {
+    const header = await readHeader(files, run)
+    if (!header) return undefined
+    const state = stateOf(header.metadata)
+    const tensors: [string, TensorData & { data: Uint8Array<ArrayBuffer> }][] = []
+    for (const entry of header.tensors) {
+      if (!entry.name.startsWith(prefix)) continue
+      const { name, dtype, shape } = entry
+      tensors.push([name, { name, dtype, shape, data: await readTensor(files, run, entry) }])
+    }
+    const after = await readHeader(files, run)
+    if (JSON.stringify(after?.metadata) !== JSON.stringify(header.metadata)) {
+      throw new CheckpointError(
+        `${CHECKPOINT_FILE}: expected one checkpoint, got parts of several; a trainer writes them meanwhile, pause it first`,
+      )
+    }
+    return { ...state, tensors: new Map(tensors) }
+  })
+}
+
+/** Reads in several pieces, and once more where they may be of two checkpoints: a trainer may write the next one meanwhile. */
+async function unmixed<T>(read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const sizeBytes = await files.size(run, CHECKPOINT_FILE)
-      if (sizeBytes === undefined) return undefined
-      const length = (await files.read(run, CHECKPOINT_FILE, LENGTH_BYTES)) ?? new Uint8Array()
-      const dataStart = dataStartOf(length, sizeBytes, CHECKPOINT_FILE)
-      const head = (await files.read(run, CHECKPOINT_FILE, dataStart)) ?? new Uint8Array()
-      return stateOf(parseSafetensorsHeader(head, sizeBytes, CHECKPOINT_FILE).metadata)
+      return await read()
     } catch (error) {
-      // The three may be of two checkpoints, where a trainer writes the next one meanwhile.
-      if (attempt === HEAD_ATTEMPTS) throw error
+      if (attempt === ATTEMPTS || !(error instanceof CheckpointError)) throw error
     }
   }
 }
 
-/** The whole checkpoint; undefined where the run has none. Throws: CheckpointError, which names what is wrong. */
-export async function readCheckpointFile(
+async function readHeader(files: RunFiles, run: string): Promise<SafetensorsHeader | undefined> {
+  const sizeBytes = await files.size(run, CHECKPOINT_FILE)
+  if (sizeBytes === undefined) return undefined
+  const head = async (end: number) => (await files.read(run, CHECKPOINT_FILE, { end })) ?? new Uint8Array()
+  const dataStart = dataStartOf(await head(LENGTH_BYTES), sizeBytes, CHECKPOINT_FILE)
+  return parseSafetensorsHeader(await head(dataStart), sizeBytes, CHECKPOINT_FILE)
+}
+
+async function readTensor(
   files: RunFiles,
   run: string,
-): Promise<TrainingCheckpoint | undefined> {
-  const bytes = await files.read(run, CHECKPOINT_FILE)
-  if (!bytes) return undefined
-  const header = parseSafetensorsHeader(bytes, bytes.byteLength, CHECKPOINT_FILE)
-  const tensors = header.tensors.map(
-    ({ name, dtype, shape, start, end }) =>
-      [name, { name, dtype, shape, data: bytes.subarray(start, end) }] as const,
+  { name, start, end }: TensorEntry,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const data = await files.read(run, CHECKPOINT_FILE, { start, end })
+  if (data?.byteLength === end - start) return data
+  throw new CheckpointError(
+    `${CHECKPOINT_FILE}: expected ${end - start} bytes of ${name}, got ${data?.byteLength ?? 'none'}; ` +
+      'the file was changed while it was read, try again',
   )
-  return { ...stateOf(header.metadata), tensors: new Map(tensors) }
 }
 
 function stateOf(metadata: Readonly<Record<string, string>>): CheckpointState {
-  const { format, version, step, updates, numbers } = metadata
+  const { format, version } = metadata
   if (format !== FORMAT) {
     throw new CheckpointError(
       `${CHECKPOINT_FILE}: expected the format ${FORMAT} in __metadata__, got ${JSON.stringify(format)}; ` +
@@ -106,31 +142,16 @@ function stateOf(metadata: Readonly<Record<string, string>>): CheckpointState {
         'it was written by another version of this program, go on with that one',
     )
   }
-  return { step: count('step', step), updates: count('updates', updates), numbers: numbersOf(numbers) }
+  const told = (name: (typeof COUNTS)[number]) => count(name, metadata[name])
+  return { step: told('step'), updates: told('updates'), skippedInARow: told('skippedInARow') }
 }
 
 function count(name: string, text: string | undefined): number {
   const value = /^\d+$/.test(text ?? '') ? Number(text) : NaN
-  return isCount(value) ? value : fail(`${name} to be a whole number`, text)
-}
-
-function numbersOf(text: string | undefined): Record<string, number> {
-  let json: unknown
-  try {
-    json = JSON.parse(text ?? '')
-  } catch {
-    fail('numbers to be JSON', text)
-  }
-  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-  return isObject && Object.values(json as object).every(Number.isFinite)
-    ? (json as Record<string, number>)
-    : fail('numbers to be an object of numbers', text)
-}
-
-function fail(expected: string, came: string | undefined): never {
+  if (isCount(value)) return value
   throw new CheckpointError(
-    `${CHECKPOINT_FILE}: expected ${expected} in __metadata__, got ${JSON.stringify(came)?.slice(0, 60)}; ` +
-      'the file was changed or the disk is damaged, start the run again',
+    `${CHECKPOINT_FILE}: expected ${name} to be a whole number in __metadata__, got ` +
+      `${JSON.stringify(text)?.slice(0, 60)}; the file was changed or the disk is damaged, start the run again`,
   )
 }
 

@@ -10,8 +10,8 @@ export interface Recipe {
   readonly template: string
   /** What ends a caption of the plain template: the tokenizer's EOS, or the line's end as LLaVA has it. */
   readonly captionEnd: 'eos' | 'newline'
-  /** What the connector starts from: the weights in use (the checkpoint's, a run's or imported ones), or new ones. */
-  readonly start: 'checkpoint' | 'fresh'
+  /** What the connector starts from: the checkpoint's weights, those that chats go through, or new ones. */
+  readonly start: 'checkpoint' | 'in-use' | 'fresh'
   /**
    * What is done to pictures that are no squares, LLaVA's image_aspect_ratio: as the model does for a chat, nothing before
    * the tower's own processor, or padding to a square.
@@ -66,6 +66,17 @@ export interface SkippedRow {
   readonly image: string | undefined
   /** In words, for the reader. */
   readonly reason: string
+  /** It is one of the held-out file, whose rows are counted by themselves. */
+  readonly heldOut?: true
+}
+
+/** What a dataset's rows are, before anything is decoded; all in the order of the rows. */
+export interface Scan {
+  /** Rows that can be used, those of text alone included. */
+  readonly usable: Uint32Array
+  /** Rows of `usable` without a picture, which a chat template can train on. */
+  readonly textOnly?: readonly { readonly row: number; readonly id: string }[]
+  readonly skipped: readonly SkippedRow[]
 }
 
 /** Training data that is read where it lies: neither rows nor pictures are held in memory. */
@@ -77,6 +88,8 @@ export interface Dataset {
   readonly fingerprint: string
   /** Rows that came along to be kept for validation, in a file of their own. */
   readonly heldOut?: Dataset | undefined
+  /** Why a file that is called as held-out rows are is not taken for them. */
+  readonly heldOutProblem?: string | undefined
   /** Throws: DatasetError for a row that cannot be understood. */
   sample(row: number): Promise<Sample>
   /** Throws: DatasetError where the picture is missing. */
@@ -84,12 +97,12 @@ export interface Dataset {
   /**
    * Looks at every row once: which cannot be understood, and which name a picture that is not there.
    *
-   * Returns: the rows that can be used, in order, and the others. Throws: AbortError.
+   * Throws: AbortError.
    */
   scan(options?: {
     signal?: AbortSignal | undefined
     onProgress?: ((rows: number) => void) | undefined
-  }): Promise<{ usable: Uint32Array; skipped: SkippedRow[] }>
+  }): Promise<Scan>
   close?(): Promise<void>
 }
 
@@ -122,7 +135,7 @@ export interface StepRecord {
   readonly learnedTokens: number
   readonly samples: number
   readonly ms: number
-  /** The gradient or the loss was not finite: nothing was changed. */
+  /** Nothing was changed: the gradient or the loss was not finite, or none of the step's rows could be used (`samples` 0). */
   readonly skipped?: true
 }
 
@@ -157,6 +170,8 @@ export interface RunInfo {
   readonly name: string
   /** The checkpoint's name. */
   readonly model: string
+  /** How its weights were held. */
+  readonly dtype?: string
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly recipe: Recipe
@@ -164,11 +179,18 @@ export interface RunInfo {
     readonly name: string
     readonly fingerprint: string
     readonly rows: number
+    /** Rows left out so far, those included that turned out to be of no use while it trained. */
     readonly skipped: number
+    /** Those of them that turned out to be of no use only when it was their turn. */
+    readonly unusable?: readonly number[]
     /** Rows kept for validation: of the data's own held-out file where it brings one, else of the usable ones. */
     readonly heldOut: readonly number[]
   }
   readonly state: RunState
+  /** Another tab or process trains it at this moment. */
+  readonly isElsewhere?: true
+  /** Name of the connector it started from, where that is neither the checkpoint's nor a new one. */
+  readonly startedFrom?: string
   /** Steps done, of `steps`. */
   readonly step: number
   readonly steps: number
@@ -207,9 +229,10 @@ export interface TrainingPlan {
   }
   /** Bytes of tower features that are kept on this device. */
   cacheBytes: number
-  /** Measured on the first micro-batch, towers included, without changing anything. */
-  secondsPerStep: number
-  secondsTotal: number
+  /** Measured on the first micro-batch, without changing anything; absent where that does not fit the device. */
+  secondsPerStep?: number
+  /** All steps, and the towers once for each picture; validations are not counted. */
+  secondsTotal?: number
   fits: boolean
   advice?: string
 }

@@ -1,41 +1,40 @@
 import { Encoder, uploadTensor } from '../../kernels'
 import type { ByteStore } from '../checkpoint/byte-store'
-import { reasonOf } from '../checkpoint/retry'
-import { dataStartOf, LENGTH_BYTES, parseSafetensorsHeader } from '../checkpoint/safetensors'
-import { writeSafetensors, type TensorData } from '../checkpoint/safetensors-writer'
 import type { PictureSize } from '../connector/definition'
-import { ConfigError } from '../errors'
+import { AbortError, ConfigError, DatasetError, ImageError } from '../errors'
+import type { TowerBlueprint } from '../family/definition'
 import type { Codecs } from '../image/codecs'
 import { decodeImage } from '../image/decode'
 import type { RgbImage } from '../image/image'
-import { preprocess } from '../image/preprocess'
+import { preprocess, type PixelValues } from '../image/preprocess'
 import type { ImageProcessor } from '../image/processor'
+import { sha256 } from '../sha256'
 import { selectFeatures } from '../towers'
+import type { VisionTower } from '../vision/definition'
 import type { Vlm } from '../vlm'
+import { FeatureStore, type HostTensor, type TowerMaps } from './feature-store'
 import type { TrainingPicture } from './training-pass'
 
 /** Features that stay in memory between epochs, at most. */
 const HELD_BYTES = 256 * 2 ** 20
+/** Pictures whose hashes stay in memory, at most; those of others are taken anew. About 25 MB. */
+const HELD_HASHES = 100_000
+/** Pictures that are made ready at a time, at most: one visit of each tower that comes and goes serves them all. */
+const MOST_AHEAD = 32
 
-interface HostTensor {
-  readonly shape: readonly number[]
-  readonly data: Float32Array<ArrayBuffer>
-}
-
-/** What one tower gave for a picture: its maps, before rows are chosen. */
-type TowerMaps = readonly HostTensor[]
-
-interface Features {
-  readonly size: PictureSize
-  readonly towers: readonly TowerMaps[]
-}
+/** What every tower gave for a picture. */
+type Features = readonly TowerMaps[]
 
 /** A picture that some towers have not seen. */
 interface Unseen {
   /** Undefined for one that is not to be kept. */
   readonly hash: string | undefined
-  readonly picture: RgbImage
+  /** Decodes it anew: few decoded pictures fit in memory at once. */
+  readonly decode: () => Promise<RgbImage>
+  readonly lacks: ReadonlySet<number>
   readonly towers: (TowerMaps | undefined)[]
+  /** Why it is none. */
+  fault?: Error
 }
 
 export interface FeatureOptions {
@@ -55,6 +54,8 @@ export interface PictureFile {
   bytes(): Promise<Uint8Array>
 }
 
+type OnProgress = (done: number, index: number, isCached: boolean) => void
+
 /** Features of frozen towers, computed once for each picture and tower, whatever the number of epochs. */
 export class FeatureCache {
   /** Pictures that towers had to see. */
@@ -63,127 +64,217 @@ export class FeatureCache {
   private readonly held = new Map<string, Features>()
   private heldBytes = 0
   private readonly hashes = new Map<string, string>()
-  private store: ByteStore | undefined
+  private readonly store: FeatureStore | undefined
 
   constructor(
     private readonly vlm: Vlm,
     private readonly options: FeatureOptions,
   ) {
-    this.store = options.store
+    this.store = options.store && new FeatureStore(options.store, options.onNote)
+  }
+
+  /** Pictures that `prepare` should be given at a time: where nothing keeps them, as many as stay in memory. */
+  get ahead(): number {
+    if (this.store?.keeps) return MOST_AHEAD
+    return Math.max(
+      1,
+      Math.min(MOST_AHEAD, Math.floor(HELD_BYTES / featureBytes(this.vlm.towers.blueprints))),
+    )
   }
 
   /**
    * Features of pictures, each with why it has none where it is no picture. Towers that do not stay on the GPU are
    * fetched once for all of them.
    *
-   * Throws: what loading a tower throws; DeviceLostError.
+   * Throws: AbortError; what loading a tower throws; DeviceLostError.
    */
   async of(
     files: readonly PictureFile[],
     signal: AbortSignal,
-    onProgress: (done: number, index: number, isCached: boolean) => void = () => {},
+    onProgress: OnProgress = () => {},
   ): Promise<(TrainingPicture | Error)[]> {
     const found: (Features | Error)[] = []
     let done = 0
-    const missing: (Unseen & { index: number })[] = []
+    /** By hash: several rows may show the same picture. */
+    const unseen = new Map<string, Unseen & { readonly indices: number[] }>()
     for (const [index, file] of files.entries()) {
       try {
         const kept = await this.find(file)
-        if ('features' in kept) {
-          found[index] = kept.features
+        if ('lacks' in kept) {
+          const indices = unseen.get(kept.hash)?.indices ?? []
+          if (indices.push(index) === 1) unseen.set(kept.hash, { ...kept, indices })
+        } else {
+          found[index] = kept
           onProgress(++done, index, true)
-        } else missing.push({ index, ...kept })
+        }
       } catch (error) {
-        // A file that is missing or no picture is the sample's fault, not the run's.
-        found[index] = error as Error
+        found[index] = faultOf(error)
       }
     }
-    if (missing.length > 0) await this.compute(missing, signal)
-    for (const { index, hash, picture, towers } of missing) {
-      const features = { size: sizeOf(picture), towers: towers as TowerMaps[] }
-      if (hash !== undefined) this.hold(hash, features)
-      found[index] = features
-      onProgress(++done, index, false)
+    await this.compute([...unseen.values()], signal)
+    for (const [hash, { indices, towers, fault }] of unseen) {
+      if (!fault) this.hold(hash, towers as TowerMaps[])
+      for (const [i, index] of indices.entries()) {
+        found[index] = fault ?? (towers as TowerMaps[])
+        if (!fault) onProgress(++done, index, i > 0)
+      }
     }
     return found.map((features) => (features instanceof Error ? features : this.pictureOf(features)))
   }
 
+  /**
+   * Has towers see pictures that `of` will be asked for, so that each is fetched once for all. Nothing of them stays in
+   * memory where a store keeps them.
+   *
+   * Throws: as `of`.
+   */
+  async prepare(
+    files: readonly PictureFile[],
+    signal: AbortSignal,
+    onProgress: OnProgress = () => {},
+  ): Promise<void> {
+    if (!this.store?.keeps) {
+      // More would be forgotten before they are asked for.
+      if (files.length <= this.ahead) await this.of(files, signal, onProgress)
+      return
+    }
+    const unseen = new Map<string, Unseen & { readonly index: number }>()
+    for (const [index, file] of files.entries()) {
+      try {
+        const { hash, bytes } = await this.hashOf(file)
+        if (this.held.has(hash) || unseen.has(hash)) continue
+        const isKept = await Promise.all(this.keysOf(hash).map((key) => this.store!.has(key)))
+        const lacks = new Set(isKept.flatMap((kept, tower) => (kept ? [] : [tower])))
+        if (lacks.size === 0) continue
+        unseen.set(hash, { index, hash, lacks, towers: [], decode: this.decoder(file, bytes) })
+      } catch (error) {
+        // Said again, of the row, when it is its turn.
+        faultOf(error)
+      }
+    }
+    await this.compute([...unseen.values()], signal, { isDropped: true })
+    let done = 0
+    for (const { index } of unseen.values()) onProgress(++done, index, false)
+  }
+
   /** Features of pictures at hand, which are not kept. Throws: as `of`. */
   async ofImages(pictures: readonly RgbImage[], signal: AbortSignal): Promise<TrainingPicture[]> {
-    const unseen = pictures.map((picture) => ({ picture, hash: undefined, towers: [] as TowerMaps[] }))
+    const unseen = pictures.map((picture): Unseen => ({
+      hash: undefined,
+      lacks: new Set(this.options.towerKeys.keys()),
+      towers: [],
+      decode: () => Promise.resolve(picture),
+    }))
     await this.compute(unseen, signal)
-    return unseen.map(({ picture, towers }) => this.pictureOf({ size: sizeOf(picture), towers }))
+    return unseen.map(({ towers }) => this.pictureOf(towers as TowerMaps[]))
   }
 
   /** From memory or the store; else the picture itself, with what is known of it. */
-  private async find(file: PictureFile): Promise<{ features: Features } | Unseen> {
-    let bytes: Uint8Array | undefined
-    let hash = this.hashes.get(file.path)
-    if (hash === undefined) {
-      bytes = await file.bytes()
-      hash = await sha256(bytes)
-      this.hashes.set(file.path, hash)
-    }
+  private async find(file: PictureFile): Promise<Features | (Unseen & { readonly hash: string })> {
+    const { hash, bytes } = await this.hashOf(file)
     const held = this.held.get(hash)
     if (held) {
       this.held.delete(hash)
       this.held.set(hash, held)
-      return { features: held }
+      return held
     }
-    const { towerKeys } = this.options
-    const kept = await Promise.all(towerKeys.map((key) => this.load(`${hash}|${key}`)))
-    const size = kept.find((entry) => entry)?.size
-    if (size && kept.every((entry) => entry !== undefined)) {
-      const features = { size, towers: kept.map((entry) => entry.maps) }
-      this.hold(hash, features)
-      return { features }
-    }
-    const picture = await decodeImage(bytes ?? (await file.bytes()), this.options.codecs)
-    return { hash, picture, towers: kept.map((entry) => entry?.maps) }
+    const towers = await Promise.all(this.keysOf(hash).map((key) => this.store?.load(key)))
+    const lacks = new Set(towers.flatMap((maps, tower) => (maps ? [] : [tower])))
+    if (lacks.size > 0) return { hash, lacks, towers, decode: this.decoder(file, bytes) }
+    this.hold(hash, towers as TowerMaps[])
+    return towers as TowerMaps[]
   }
 
-  /** Runs every tower over the pictures that it has not seen. */
-  private async compute(missing: readonly Unseen[], signal: AbortSignal): Promise<void> {
-    const { gpu, arena, towers } = this.vlm
+  private async hashOf(file: PictureFile): Promise<{ hash: string; bytes?: Uint8Array }> {
+    const known = this.hashes.get(file.path)
+    if (known !== undefined) return { hash: known }
+    const bytes = await file.bytes()
+    const hash = await sha256(bytes)
+    if (this.hashes.size < HELD_HASHES) this.hashes.set(file.path, hash)
+    return { hash, bytes }
+  }
+
+  private keysOf(hash: string): string[] {
+    return this.options.towerKeys.map((key) => `${hash}|${key}`)
+  }
+
+  private decoder(file: PictureFile, bytes: Uint8Array | undefined): () => Promise<RgbImage> {
+    return async () => decodeImage(bytes ?? (await file.bytes()), this.options.codecs)
+  }
+
+  /** Runs every tower over the pictures that it has not seen; `isDropped` where the store is all that keeps its maps. */
+  private async compute(
+    unseen: readonly Unseen[],
+    signal: AbortSignal,
+    { isDropped = false } = {},
+  ): Promise<void> {
+    if (unseen.length === 0) return
+    const { arena, towers } = this.vlm
     for (let tower = 0; tower < towers.count; tower++) {
-      const unseen = missing.filter((entry) => !entry.towers[tower])
-      if (unseen.length === 0) continue
+      const waiting = unseen.filter(({ lacks, fault }) => lacks.has(tower) && !fault)
+      if (waiting.length === 0) continue
       await towers.use(tower, { signal }, async (running, { tower: { config } }) => {
-        for (const entry of unseen) {
-          const { pixels, height, width } = preprocess(entry.picture, this.options.processors[tower]!)
-          if (height !== config.imageSize || width !== config.imageSize) {
-            throw new ConfigError(
-              `train: pictures are made ${width}x${height}, but tower ${tower} takes ${config.imageSize}x${config.imageSize}. ` +
-                'The checkpoint is inconsistent; choose another.',
-            )
-          }
-          const enc = new Encoder(gpu, arena, 'tower features')
-          const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
+        for (const entry of waiting) {
+          if (signal.aborted) throw new AbortError('train: stopped by the reader.')
           try {
-            const maps: HostTensor[] = []
-            for (const map of await running.features(enc, input)) {
-              maps.push({ shape: map.shape, data: (await enc.read(map)) as Float32Array<ArrayBuffer> })
-            }
-            entry.towers[tower] = maps
-            if (entry.hash !== undefined)
-              await this.save(`${entry.hash}|${this.options.towerKeys[tower]!}`, sizeOf(entry.picture), maps)
-          } finally {
-            enc.end()
-            gpu.destroyBuffer(input.buffer)
+            const seen = await this.look(
+              running,
+              this.pixelsOf(tower, await entry.decode(), config.imageSize),
+            )
+            if (entry.hash !== undefined) await this.store?.save(this.keysOf(entry.hash)[tower]!, seen)
+            if (!isDropped) entry.towers[tower] = seen
+          } catch (error) {
+            entry.fault = faultOf(error)
           }
         }
       })
     }
-    this.computed += missing.length
+    this.computed += unseen.filter(({ fault }) => !fault).length
     arena.trim()
   }
 
-  private pictureOf({ size, towers }: Features): TrainingPicture {
+  /** A picture as a tower takes it. Throws: ConfigError where the checkpoint's sizes disagree. */
+  private pixelsOf(
+    tower: number,
+    picture: RgbImage,
+    side: number,
+  ): { size: PictureSize; pixels: PixelValues } {
+    const pixels = preprocess(picture, this.options.processors[tower]!)
+    const { height, width } = pixels
+    if (height !== side || width !== side) {
+      throw new ConfigError(
+        `train: pictures are made ${width}x${height}, but tower ${tower} takes ${side}x${side}. ` +
+          'The checkpoint is inconsistent; choose another.',
+      )
+    }
+    return { size: { width: picture.width, height: picture.height }, pixels }
+  }
+
+  private async look(
+    tower: VisionTower,
+    { size, pixels: { pixels, height, width } }: { size: PictureSize; pixels: PixelValues },
+  ): Promise<TowerMaps> {
+    const { gpu, arena } = this.vlm
+    const enc = new Encoder(gpu, arena, 'tower features')
+    const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
+    try {
+      const maps: HostTensor[] = []
+      for (const map of await tower.features(enc, input)) {
+        maps.push({ shape: map.shape, data: (await enc.read(map)) as Float32Array<ArrayBuffer> })
+      }
+      return { size, maps }
+    } finally {
+      enc.end()
+      gpu.destroyBuffer(input.buffer)
+    }
+  }
+
+  private pictureOf(features: Features): TrainingPicture {
     const { blueprints } = this.vlm.towers
     return {
-      size,
+      size: sizeOf(features),
       features: (enc) =>
-        towers.map((maps, i) =>
+        features.map(({ maps }, i) =>
           selectFeatures(
             enc,
             blueprints[i]!,
@@ -203,64 +294,25 @@ export class FeatureCache {
       this.heldBytes -= bytesOf(old)
     }
   }
-
-  /** Anything but whole and fitting features counts as none. */
-  private async load(key: string): Promise<{ size: PictureSize; maps: TowerMaps } | undefined> {
-    try {
-      const stream = await this.store?.read(key)
-      if (!stream) return undefined
-      const bytes = new Uint8Array(await new Response(stream).arrayBuffer())
-      const { tensors, metadata } = parseSafetensorsHeader(
-        bytes.subarray(0, dataStartOf(bytes.subarray(0, LENGTH_BYTES), bytes.length, 'features')),
-        bytes.length,
-        'features',
-      )
-      const size = { width: Number(metadata['width']), height: Number(metadata['height']) }
-      const maps = tensors
-        .map(({ name, shape, start, end }) => ({
-          index: Number(name),
-          shape,
-          data: new Float32Array(bytes.buffer.slice(start, end)),
-        }))
-        .sort((a, b) => a.index - b.index)
-      return size.width > 0 && size.height > 0 && maps.length > 0 ? { size, maps } : undefined
-    } catch {
-      await this.store?.remove(key).catch(() => {})
-      return undefined
-    }
-  }
-
-  private async save(key: string, { width, height }: PictureSize, maps: TowerMaps): Promise<void> {
-    if (!this.store) return
-    const tensors = maps.map(({ shape, data }, i): TensorData => ({
-      name: String(i),
-      dtype: 'F32',
-      shape,
-      data: new Uint8Array(data.buffer),
-    }))
-    const pieces = writeSafetensors(tensors, { width: String(width), height: String(height) })
-    try {
-      const writer = await this.store.write(
-        key,
-        pieces.reduce((sum, { byteLength }) => sum + byteLength, 0),
-      )
-      for (const piece of pieces) await writer.write(piece)
-      await writer.close()
-    } catch (error) {
-      this.store = undefined
-      this.options.onNote?.(
-        `Features of pictures are not kept on this device (${reasonOf(error)}); a resumed run computes them again.`,
-      )
-    }
-  }
 }
 
-const sizeOf = ({ width, height }: RgbImage): PictureSize => ({ width, height })
+/** Of one picture, all towers' maps in f32. */
+export const featureBytes = (towers: readonly TowerBlueprint[]): number =>
+  towers.reduce((sum, { tower: { config } }) => {
+    const { maps, patchTokens, hasClsToken, hiddenSize } = config
+    const elements = maps
+      ? maps.reduce((total, { side, width }) => total + side * side * width, 0)
+      : (patchTokens + Number(hasClsToken)) * hiddenSize
+    return sum + elements * 4
+  }, 0)
 
-const bytesOf = ({ towers }: Features) =>
-  towers.reduce((sum, maps) => maps.reduce((total, { data }) => total + data.byteLength, sum), 0)
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** A file that is missing or no picture is the sample's fault; anything else is thrown on. */
+function faultOf(error: unknown): Error {
+  if (error instanceof ImageError || error instanceof DatasetError) return error
+  throw error
 }
+
+const sizeOf = (features: Features): PictureSize => features[0]!.size
+
+const bytesOf = (features: Features) =>
+  features.reduce((sum, { maps }) => maps.reduce((total, { data }) => total + data.byteLength, sum), 0)

@@ -120,8 +120,9 @@ describe('smoothed', () => {
 
   test('passes over what is not finite', () => {
     const [first, second, third] = smoothed([4, NaN, 2], 0.5)
-    expect([first, second]).toEqual([4, NaN])
+    expect([first, second]).toEqual([4, 4])
     expect(third).toBe(smoothed([4, 2], 0.5)[1])
+    expect(smoothed([Infinity, NaN, 3])).toEqual([NaN, NaN, 3])
   })
 })
 
@@ -137,7 +138,7 @@ test('the table has a row a step, and validation beside it', () => {
     'step,loss,smoothed_loss,learning_rate,sampler_learning_rate,grad_norm,tokens,learned_tokens,samples,ms,validation_loss',
     '0,,,,,,,,,,4.5',
     `1,5,5,${1e-3 / 3},0.0001,1.5,400,40,8,12.5,`,
-    `2,NaN,NaN,${1e-3 / 3},,1.5,400,40,8,12.5,1.5`,
+    `2,NaN,5,${1e-3 / 3},,1.5,400,40,8,12.5,1.5`,
     '',
   ])
   expect(logCsv([])).toMatch(/^step,[a-z_,]+\r\n$/)

@@ -135,7 +135,8 @@ function readNumber(value: unknown): number | undefined {
 
 /**
  * Exponential mean of a curve, without the pull towards 0 at its beginning: the n-th value is
- * (1 - beta) * sum(beta^(n - i) * x_i) / (1 - beta^n). Values that are not finite stay as they are and take no part.
+ * (1 - beta) * sum(beta^(n - i) * x_i) / (1 - beta^n). Values that are not finite take no part: the mean stays what it
+ * was, NaN before the first one.
  *
  * Source: Kingma and Ba 2014, section 3, as TensorBoard (line-chart smoothing) and fastai (AvgSmoothLoss) have it.
  */
@@ -143,9 +144,10 @@ export function smoothed(losses: readonly number[], beta = 0.98): number[] {
   let mean = 0
   let weight = 0
   return losses.map((loss) => {
-    if (!Number.isFinite(loss)) return loss
-    mean = beta * mean + (1 - beta) * loss
-    weight = beta * weight + (1 - beta)
+    if (Number.isFinite(loss)) {
+      mean = beta * mean + (1 - beta) * loss
+      weight = beta * weight + (1 - beta)
+    }
     return mean / weight
   })
 }

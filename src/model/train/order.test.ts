@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DatasetError } from '../errors'
-import { chooseHeldOut, fixedOrder, shuffledOrder } from './order'
+import { chooseHeldOut, fixedOrder, shuffledOrder, stepsIn } from './order'
 import { recipes } from './recipes'
 import { stepsOf } from './schedule'
 
@@ -85,9 +85,24 @@ describe('fixedOrder', () => {
     ).toEqual([[1, 1, 2]])
   })
 
+  test('takes what recorded runs keep it in', () => {
+    const order = [[[0, 1]], [[1]]]
+    expect(stepsIn({ case: 'x', micro_batches: order, steps: [{ loss: 1 }] })).toBe(order)
+    expect(stepsIn({ order, steps: 2 })).toBe(order)
+    expect(stepsIn(order)).toBe(order)
+    expect(fixedOrder({ micro_batches: order }, 2).microBatches(0)).toEqual([[0, 1]])
+    const other = { steps: order }
+    expect(stepsIn(other)).toBe(other)
+    expect(stepsIn(null)).toBeNull()
+  })
+
   test.each([
-    [{}, 'order: expected a list of steps, got {}'],
-    [[], 'order: expected a list of steps, got an empty one'],
+    [{}, 'order: expected a list of steps, alone or as micro_batches or order of an object, got {}'],
+    [{ order: 7 }, 'order: expected a list of steps, alone or as micro_batches or order of an object, got 7'],
+    [
+      [],
+      'order: expected a list of steps, alone or as micro_batches or order of an object, got an empty one',
+    ],
     [[[0], 1], 'order: step 1: expected a list of micro-batches, or of rows, got 1'],
     [[[0], []], 'order: step 1: expected a list of micro-batches, or of rows, got an empty one'],
     [[[[0], []]], 'order: step 0, micro-batch 1: expected a list of rows, got an empty one'],

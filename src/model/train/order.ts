@@ -7,6 +7,8 @@ import { stepsOf } from './schedule'
 export interface DataOrder {
   /** Steps there are rows for; undefined where epochs follow one another without end. */
   readonly steps: number | undefined
+  /** Steps in which every row has its turn. */
+  readonly stepsPerEpoch: number
   /**
    * Rows of each micro-batch of a step, which is counted from 0.
    *
@@ -31,6 +33,7 @@ export function shuffledOrder(
   let held: { epoch: number; rows: Uint32Array } | undefined
   return {
     steps: undefined,
+    stepsPerEpoch,
     microBatches(step0) {
       const epoch = Math.floor(step0 / stepsPerEpoch)
       if (held?.epoch !== epoch) {
@@ -46,9 +49,19 @@ function cut(rows: readonly number[], size: number): number[][] {
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size))
 }
 
+/** Under these names recorded runs keep their order. */
+const ORDER_NAMES = ['micro_batches', 'order'] as const
+
+/** The list of steps in parsed JSON: the list itself, or the one that an object has as `micro_batches` or `order`. */
+export function stepsIn(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json
+  const name = ORDER_NAMES.find((name) => Object.hasOwn(json, name))
+  return name === undefined ? json : (json as Record<string, unknown>)[name]
+}
+
 /**
- * An order from parsed JSON: step, micro-batch, rows (counted from 0), or step and rows where each step is one
- * micro-batch.
+ * An order from parsed JSON, as `stepsIn` finds it: step, micro-batch, rows (counted from 0), or step and rows where each
+ * step is one micro-batch.
  *
  * `usable` are the rows that can be trained on, ascending; without it, all below `rowCount`.
  * Throws: DatasetError, which names the first place that cannot be.
@@ -58,11 +71,12 @@ export function fixedOrder(
   rowCount: number,
   usable?: Uint32Array,
 ): DataOrder & { readonly steps: number } {
-  if (!Array.isArray(json) || json.length === 0) {
-    throw malformed('', 'a list of steps', json)
+  const list = stepsIn(json)
+  if (!Array.isArray(list) || list.length === 0) {
+    throw malformed('', `a list of steps, alone or as ${ORDER_NAMES.join(' or ')} of an object`, list)
   }
   const canBeUsed = usable && new Set(usable)
-  const order = json.map((step: unknown, at) => {
+  const order = list.map((step: unknown, at) => {
     const where = `step ${at}`
     if (!Array.isArray(step) || step.length === 0) {
       throw malformed(where, 'a list of micro-batches, or of rows', step)
@@ -87,6 +101,7 @@ export function fixedOrder(
   })
   return {
     steps: order.length,
+    stepsPerEpoch: order.length,
     microBatches(step0) {
       const step = order[step0]
       if (step) return step

@@ -17,7 +17,9 @@ export function processorsFor(
   const padToSquare = imageAspectRatio === 'pad'
   if (connector.layout && processors.some((processor) => processor.padToSquare !== padToSquare)) {
     throw new TrainingError(
-      `train: this model leaves out what pads a picture, so imageAspectRatio should be "model" but is "${imageAspectRatio}".`,
+      `train: this model leaves out what pads a picture, so imageAspectRatio should be "model" but is "${imageAspectRatio}". ` +
+        'Choose the recipe cambrian-1, or change this one (on the command line: --recipe cambrian-1, or ' +
+        '--image-aspect-ratio model).',
     )
   }
   return processors.map((processor) => ({ ...processor, padToSquare }))

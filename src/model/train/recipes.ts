@@ -192,7 +192,7 @@ const RULES: Readonly<Record<keyof Recipe, Rule>> = {
   name: TEXT,
   template: TEXT,
   captionEnd: oneOf('eos', 'newline'),
-  start: oneOf('checkpoint', 'fresh'),
+  start: oneOf('checkpoint', 'in-use', 'fresh'),
   imageAspectRatio: oneOf('model', 'square', 'pad'),
   learningRate: above0(1),
   samplerLearningRate: orNull(above0(1)),

@@ -1,7 +1,9 @@
+import { fingerprintOf } from './dataset/fingerprint'
 import type { Dataset, Recipe, SkippedRow } from './definition'
 import { chooseHeldOut, fixedOrder, shuffledOrder, type DataOrder } from './order'
 import { checkRecipe } from './recipes'
 import { stepsOf } from './schedule'
+import { expectUsable, usableFor } from './usable-rows'
 
 /** What decides which rows train, and when. */
 export interface RowChoice {
@@ -20,12 +22,14 @@ export interface RunRows {
   readonly skipped: readonly SkippedRow[]
   /** Rows that train. */
   readonly trained: number
+  /** Tells which rows train, which validate, and for how many steps. */
+  readonly fingerprint: string
 }
 
 /**
  * Which rows train in which order, and which are kept for validation.
  *
- * Throws: DatasetError where none is left; ConfigError for a recipe that cannot be; AbortError.
+ * Throws: DatasetError where none can be used, or is left; ConfigError for a recipe that cannot be; AbortError.
  */
 export async function chooseRows(
   dataset: Dataset,
@@ -34,10 +38,14 @@ export async function chooseRows(
   onProgress: (rows: number) => void = () => {},
 ): Promise<RunRows> {
   const recipe = checkRecipe(run.recipe)
-  const { usable, skipped } = await dataset.scan({ signal, onProgress })
-  const own = dataset.heldOut && (await dataset.heldOut.scan({ signal }))
-  const chosen = own
-    ? { train: usable, heldOut: [...own.usable.subarray(0, run.heldOut || undefined)] }
+  const all = usableFor(await dataset.scan({ signal, onProgress }), recipe)
+  expectUsable(dataset, all)
+  const { usable, skipped } = all
+  const own = dataset.heldOut && usableFor(await dataset.heldOut.scan({ signal }), recipe).usable
+  // What came along may be called as held-out rows are and be something else.
+  const heldOut = own?.length ? own : undefined
+  const chosen = heldOut
+    ? { train: usable, heldOut: [...heldOut.subarray(0, run.heldOut || undefined)] }
     : chooseHeldOut(usable, run.heldOut, recipe.seed)
   const order =
     run.order === undefined
@@ -50,8 +58,12 @@ export async function chooseRows(
   return {
     order,
     steps,
-    heldOut: { dataset: dataset.heldOut ?? dataset, rows: chosen.heldOut },
+    heldOut: { dataset: (heldOut && dataset.heldOut) ?? dataset, rows: chosen.heldOut },
     skipped,
     trained: chosen.train.length,
+    fingerprint: await fingerprintOf(
+      [String(steps)],
+      [chosen.train, Uint32Array.from(chosen.heldOut)].map((rows) => new Uint8Array(rows.slice().buffer)),
+    ),
   }
 }

@@ -1,9 +1,11 @@
-import type { JsonObject } from '../config-reader'
 import { TrainingError } from '../errors'
+import type { RunIdentity } from './run-identity'
 import type { Runs } from './run-state'
 
 /** Kept beside a run: what it needs to go on that its listing does not tell. */
 const SETTINGS_FILE = 'settings.json'
+/** Another way to write it takes another version. */
+const VERSION = 2
 
 /** How a run is watched and kept; nothing of it changes the numbers. */
 export interface RunSettings {
@@ -16,21 +18,20 @@ export interface RunSettings {
 }
 
 /** What a run that goes on must find as it was. */
-export interface StoredSettings extends RunSettings {
-  readonly version: 1
-  /** How the model was held. */
-  readonly dtype: string
+export interface StoredSettings extends RunSettings, RunIdentity {
+  readonly version: typeof VERSION
   /** A fixed order of rows; else the recipe's seed tells. */
   readonly order?: unknown
-  /** Fingerprint of the held-out rows that came along; absent where rows of the data itself validate. */
-  readonly heldOutData?: string
-  /** config.json of the model, for exports while another one is loaded. */
-  readonly modelConfig: JsonObject
 }
 
 /** Written once, when a run begins. */
-export async function writeSettings(runs: Runs, id: string, settings: StoredSettings): Promise<void> {
-  await runs.files.write(id, SETTINGS_FILE, new TextEncoder().encode(JSON.stringify(settings)))
+export async function writeSettings(
+  runs: Runs,
+  id: string,
+  settings: Omit<StoredSettings, 'version'>,
+): Promise<void> {
+  const text = JSON.stringify({ version: VERSION, ...settings })
+  await runs.files.write(id, SETTINGS_FILE, new TextEncoder().encode(text))
 }
 
 /** What a run that goes on must find as it was. Throws: TrainingError where it is lost. */
@@ -38,11 +39,12 @@ export async function readSettings(runs: Runs, id: string): Promise<StoredSettin
   const bytes = await runs.files.read(id, SETTINGS_FILE)
   try {
     const settings = JSON.parse(new TextDecoder().decode(bytes)) as StoredSettings
-    if (settings.version === 1) return settings
+    if (settings.version === VERSION) return settings
   } catch {
     // Said below.
   }
   throw new TrainingError(
-    `train: ${SETTINGS_FILE} of this run is missing or damaged. Export its connector, or start a new run.`,
+    `train: ${SETTINGS_FILE} of this run is missing, damaged or of another version of this program. ` +
+      'Chat through its connector, or start a new run.',
   )
 }

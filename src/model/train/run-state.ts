@@ -7,8 +7,8 @@ import {
   type CheckpointState,
   type TrainingCheckpoint,
 } from './checkpoint-file'
-import type { RunInfo } from './definition'
-import { truncateLog } from './log'
+import type { LogRecord, RunInfo } from './definition'
+import { appendLog, truncateLog } from './log'
 import { damagedRun, parseRunInfo, runInfoText } from './run-info'
 import { checkFileName, CHECKPOINT_FILE, INFO_FILE, type RunFiles } from './run-store'
 
@@ -89,35 +89,42 @@ export class Runs {
   }
 
   /**
-   * Writes the checkpoint that a run goes on from, in place of the one before, and counts it in the run's file. What the
-   * log holds up to its step should be written before.
+   * Writes down how far a run is: what happened since its last checkpoint, then the checkpoint it goes on from, in place
+   * of that one, then what is listed. Dying between them leaves a log that goes further than the checkpoint, never less far.
    *
+   * `unwritten` is emptied as soon as the log holds it: where there is no room for the checkpoint, it is not logged twice.
    * Throws: TrainingError where there is no such run, or no room; CheckpointError for what cannot be written.
    */
   async writeCheckpoint(
     run: string,
-    checkpoint: Omit<CheckpointState, 'numbers'> & {
-      readonly numbers?: CheckpointState['numbers']
-      readonly tensors: Iterable<TensorData>
-    },
+    checkpoint: CheckpointState & { readonly tensors: Iterable<TensorData> },
+    { unwritten = [], changes = {} }: { unwritten?: LogRecord[]; changes?: RunChanges } = {},
   ): Promise<RunInfo> {
-    const { step, updates, numbers = {}, tensors } = checkpoint
-    // A run that was deleted meanwhile stays deleted.
+    // A run that was deleted meanwhile stays deleted: writing would make its folder anew.
     if ((await this.files.size(run, INFO_FILE)) === undefined) throw unknownRun(run)
-    await writeCheckpointFile(this.files, run, { step, updates, numbers }, tensors)
-    return this.update(run, { step, checkpointStep: step })
+    const { length } = unwritten
+    if (length > 0) await appendLog(this.files, run, ...unwritten)
+    unwritten.splice(0, length)
+    const { tensors, ...state } = checkpoint
+    await writeCheckpointFile(this.files, run, state, tensors)
+    const { step } = state
+    return this.update(run, { ...changes, step, checkpointStep: step })
   }
 
-  /** A run's last checkpoint. Throws: CheckpointError where it is missing or damaged. */
-  async readCheckpoint(run: string): Promise<TrainingCheckpoint> {
-    const checkpoint = await readCheckpointFile(this.files, run)
+  /**
+   * A run's last checkpoint with those of its tensors whose names begin with `prefix`.
+   *
+   * Throws: CheckpointError where it is missing or damaged.
+   */
+  async readCheckpoint(run: string, prefix?: string): Promise<TrainingCheckpoint> {
+    const checkpoint = await readCheckpointFile(this.files, run, prefix)
     if (checkpoint) return checkpoint
     throw new CheckpointError(`run: expected ${CHECKPOINT_FILE}, found none; ${NO_CHECKPOINT}`)
   }
 
   /**
    * Makes a run ready to go on from its last checkpoint: what was written down behind it is dropped, and the run says
-   * that it is running.
+   * that it is running. Before the first step nothing stays: a run begins by validating.
    *
    * Throws: TrainingError where there is no such run; CheckpointError where it is damaged.
    */
@@ -125,7 +132,7 @@ export class Runs {
     await this.stored(run)
     const checkpoint = await this.readCheckpoint(run)
     const { step } = checkpoint
-    const records = await truncateLog(this.files, run, step)
+    const records = await truncateLog(this.files, run, step === 0 ? -1 : step)
     const lastLoss = (type: 'step' | 'evaluation') => {
       const record = records.findLast((record) => record.type === type)
       return record && 'loss' in record ? record.loss : undefined

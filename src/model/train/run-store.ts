@@ -10,6 +10,12 @@ export const LOG_FILE = 'log.jsonl'
 /** Ends the names of files that are being written. */
 export const UNFINISHED = '.part'
 
+/** Bytes `start` (default: the first) up to, not including, `end` (default: the file's end). */
+export interface FileRange {
+  readonly start?: number
+  readonly end?: number
+}
+
 /**
  * Files of training runs, a folder a run, which outlive the tab or the process. One writer a run; reading is free.
  *
@@ -19,9 +25,12 @@ export const UNFINISHED = '.part'
 export interface RunFiles {
   /** Folders of runs, in no order. */
   runs(): Promise<string[]>
-  /** The file, or its first `end` bytes; undefined where there is none. */
-  read(run: string, name: string, end?: number): Promise<Uint8Array<ArrayBuffer> | undefined>
-  /** Replaces the file as a whole: at any moment, readers see the old one or the new one. Makes the run's folder. */
+  /** The file, or as many bytes of a range as it has, in a buffer of their own; undefined where there is no file. */
+  read(run: string, name: string, range?: FileRange): Promise<Uint8Array<ArrayBuffer> | undefined>
+  /**
+   * Replaces the file as a whole: at any moment, readers see the old one or the new one. Makes the run's folder. Chunks
+   * are written one after another, and never joined: together they may be larger than a buffer can be.
+   */
   write(run: string, name: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void>
   /** Adds to the file's end, and makes the file where there is none. Dying meanwhile may leave a part of the text. */
   append(run: string, name: string, text: string): Promise<void>
@@ -49,55 +58,71 @@ export function chunksOf(bytes: Uint8Array | readonly Uint8Array[]): readonly Ui
 
 /** Runs that last as long as the page or the process, for browsers that keep no files. */
 export class MemoryRuns implements RunFiles {
-  private readonly folders = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>()
+  private readonly folders = new Map<string, Map<string, Chunks>>()
 
   async runs(): Promise<string[]> {
     return [...this.folders.keys()]
   }
 
-  async read(run: string, name: string, end?: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    return this.find(run, name)?.slice(0, end)
+  async read(
+    run: string,
+    name: string,
+    { start = 0, end = Infinity }: FileRange = {},
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const chunks = this.find(run, name)
+    return chunks && cut(chunks, start, end)
   }
 
   async write(run: string, name: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    this.keep(run, name, joined(chunksOf(bytes)))
+    this.keep(
+      run,
+      name,
+      chunksOf(bytes).map((chunk) => chunk.slice()),
+    )
   }
 
   async append(run: string, name: string, text: string): Promise<void> {
-    const before = this.find(run, name) ?? new Uint8Array()
-    this.keep(run, name, joined([before, new TextEncoder().encode(text)]))
+    this.keep(run, name, [...(this.find(run, name) ?? []), new TextEncoder().encode(text)])
   }
 
   async truncate(run: string, name: string, sizeBytes: number): Promise<void> {
-    const before = this.find(run, name)
-    if (before && before.byteLength > sizeBytes) this.keep(run, name, before.slice(0, sizeBytes))
+    const chunks = this.find(run, name)
+    if (chunks) this.keep(run, name, [cut(chunks, 0, sizeBytes)])
   }
 
   async size(run: string, name: string): Promise<number | undefined> {
-    return this.find(run, name)?.byteLength
+    const chunks = this.find(run, name)
+    return chunks && sizeOf(chunks)
   }
 
   async remove(run: string): Promise<void> {
     this.folders.delete(run)
   }
 
-  private find(run: string, name: string): Uint8Array<ArrayBuffer> | undefined {
+  private find(run: string, name: string): Chunks | undefined {
     return this.folders.get(run)?.get(name)
   }
 
-  private keep(run: string, name: string, bytes: Uint8Array<ArrayBuffer>): void {
-    const folder = this.folders.get(checkFileName(run)) ?? new Map<string, Uint8Array<ArrayBuffer>>()
-    folder.set(checkFileName(name), bytes)
+  private keep(run: string, name: string, chunks: Chunks): void {
+    const folder = this.folders.get(checkFileName(run)) ?? new Map<string, Chunks>()
+    folder.set(checkFileName(name), chunks)
     this.folders.set(run, folder)
   }
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0))
-  let at = 0
+type Chunks = readonly Uint8Array[]
+
+const sizeOf = (chunks: Chunks) => chunks.reduce((sum, { byteLength }) => sum + byteLength, 0)
+
+/** Bytes `start` to `end` of all chunks, or as many as there are. */
+function cut(chunks: Chunks, start: number, end: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.max(0, Math.min(end, sizeOf(chunks)) - start))
+  let at = -start
   for (const chunk of chunks) {
-    all.set(chunk, at)
+    if (at >= bytes.byteLength) break
+    const part = chunk.subarray(Math.max(0, -at), Math.max(0, bytes.byteLength - at))
+    bytes.set(part, Math.max(0, at))
     at += chunk.byteLength
   }
-  return all
+  return bytes
 }

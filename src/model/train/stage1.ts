@@ -24,7 +24,8 @@ export interface StepNumbers {
 export class Stage1 {
   /** Updates made so far; skipped steps are none. */
   updates = 0
-  private skippedInARow = 0
+  /** Steps up to the last one without a finite gradient. */
+  skippedInARow = 0
   private readonly pass: TrainingPass
 
   /** Throws: as TrainingPass. */
@@ -60,7 +61,8 @@ export class Stage1 {
       if (this.skippedInARow >= MOST_SKIPPED) {
         throw new TrainingError(
           `train: loss or gradient was not finite in ${MOST_SKIPPED} steps in a row. ` +
-            'Lower the learning rate, lengthen the warm-up, or load the model in f32; then go on from the last checkpoint.',
+            'Start a new run with a lower learning rate, a longer warm-up, or the model in f32; it may begin with the connector ' +
+            "of this run's last checkpoint.",
         )
       }
       const total = (of: 'tokens' | 'learnedTokens') => results.reduce((sum, result) => sum + result[of], 0)

@@ -1,36 +1,28 @@
 import { Encoder } from '../../kernels'
 import type { ByteStore } from '../checkpoint/byte-store'
 import type { ChatModel } from '../chat-model'
-import { AbortError, DatasetError, TrainingError } from '../errors'
-import type { PictureSize } from '../connector/definition'
+import { AbortError, TrainingError } from '../errors'
 import type { Codecs } from '../image/codecs'
-import { IMAGE_TOKEN_INDEX } from '../template/chunk-tokens'
-import type {
-  CaptionRecord,
-  Dataset,
-  EvaluationRecord,
-  Recipe,
-  Sample,
-  SkippedRow,
-  StepRecord,
-} from './definition'
+import type { CaptionRecord, Dataset, EvaluationRecord, Recipe, StepRecord } from './definition'
 import { captionPicture } from './caption'
-import { FeatureCache, type PictureFile } from './features'
+import { FeatureCache } from './features'
 import { newConnector } from './initialise'
 import type { DataOrder } from './order'
 import { processorsFor } from './processors'
+import { isSamplerParameter } from './optimizer'
 import { rates } from './schedule'
-import { Stage1 } from './stage1'
-import { expandAndCut } from './supervise'
+import { SampleReader, type ReaderOptions } from './sample-reader'
+import { Stage1, type StepNumbers } from './stage1'
+import { towerIdentities } from './weights-identity'
 import { TrainedConnector, type ConnectorValues } from './trained-connector'
-import type { TrainingPicture, TrainingSample } from './training-pass'
+import type { TrainingSample } from './training-pass'
 
+/** Steps in which a trial looks for a micro-batch that can be used. */
+const TRIED_STEPS = 4
 /** A pass that takes longer is not tried twice. */
 const SLOW_MS = 20_000
-/** Samples whose features are made ready at a time where towers have to be fetched. */
-const LOOK_AHEAD = 32
 
-export interface TrainerOptions {
+export interface TrainerOptions extends Pick<ReaderOptions, 'unusable' | 'onSkipped' | 'onFeatures'> {
   readonly recipe: Recipe
   readonly dataset: Dataset
   readonly order: DataOrder
@@ -38,14 +30,10 @@ export interface TrainerOptions {
   readonly steps: number
   /** Rows kept for validation, and where they lie. */
   readonly heldOut: { readonly dataset: Dataset; readonly rows: readonly number[] }
-  /** The connector in use where it is not the checkpoint's own. */
+  /** The connector that chats go through, where it is not the checkpoint's own; recipes may begin with it. */
   readonly start?: ConnectorValues | undefined
   readonly codecs: Codecs
   readonly featureStore?: ByteStore | undefined
-  /** Told once about each row that turns out to be of no use. */
-  readonly onSkipped?: ((row: SkippedRow) => void) | undefined
-  readonly onFeatures?:
-    ((progress: { done: number; total: number; image: string; cached: boolean }) => void) | undefined
   readonly onNote?: ((note: string) => void) | undefined
 }
 
@@ -53,6 +41,8 @@ export interface TrainerOptions {
 export interface TrainerState {
   readonly step: number
   readonly updates: number
+  /** Steps up to this one without a finite gradient. */
+  readonly skippedInARow: number
   readonly weights: ConnectorValues
   readonly m: ConnectorValues
   readonly v: ConnectorValues
@@ -62,13 +52,17 @@ export interface TrainerState {
 export class Trainer {
   /** Steps done. */
   step = 0
-  private readonly skipped = new Set<string>()
+  /** Steps whose pictures the towers have been shown. */
+  private preparedSteps = 0
+  /** Steps up to this one whose rows were all of no use. */
+  private emptyInARow = 0
 
   private constructor(
     private readonly model: ChatModel,
     readonly options: TrainerOptions,
     private readonly stage: Stage1,
     readonly features: FeatureCache,
+    private readonly reader: SampleReader,
   ) {}
 
   /**
@@ -77,7 +71,7 @@ export class Trainer {
    * Throws: TrainingError for models that cannot be trained; CheckpointError for a state of another connector.
    */
   static async create(model: ChatModel, options: TrainerOptions, state?: TrainerState): Promise<Trainer> {
-    const { vlm, opened, plan } = model
+    const { vlm, opened } = model
     const { recipe } = options
     const trained = new TrainedConnector(vlm.gpu, opened.blueprint)
     try {
@@ -86,18 +80,16 @@ export class Trainer {
       const features = new FeatureCache(vlm, {
         processors,
         codecs: options.codecs,
-        towerKeys: (opened.blueprint.vision?.towers ?? []).map(({ prefix, output }, i) =>
-          [opened.source.name, prefix, JSON.stringify(output), plan.dtype, plan.towerDtype]
-            .concat(JSON.stringify(processors[i]))
-            .join('|'),
-        ),
+        towerKeys: await towerIdentities(model, processors),
         store: options.featureStore,
         onNote: options.onNote,
       })
-      const trainer = new Trainer(model, options, stage, features)
+      const { connector } = trained
+      const reader = new SampleReader(model, { ...options, connector, features })
+      const trainer = new Trainer(model, options, stage, features, reader)
       if (state) trainer.restore(state)
       else if (recipe.start === 'fresh') trained.write(newConnector(trained.specs, recipe.seed))
-      else trained.write(options.start ?? (await model.connectorValues()))
+      else trained.write(recipe.start === 'in-use' ? inUse(options.start) : await model.connectorValues())
       await vlm.gpu.check()
       return trainer
     } catch (error) {
@@ -115,29 +107,33 @@ export class Trainer {
     return this.stage.trained.specs
   }
 
+  /** Whether anything learns at the rate of samplers. */
+  private get hasSamplers(): boolean {
+    return Object.keys(this.specs).some(isSamplerParameter)
+  }
+
   /**
-   * Runs the next step. An aborted one leaves everything as it was.
+   * Runs the next step. An aborted one leaves everything as it was, and one whose rows are all of no use changes nothing but
+   * the step's number.
    *
-   * Throws: AbortError; TrainingError where none of its rows can be used, or numbers are not finite; DeviceLostError.
+   * Throws: AbortError; TrainingError where no row of a whole epoch can be used, or numbers are not finite; DeviceLostError.
    */
   async next(signal: AbortSignal): Promise<StepRecord> {
     const { recipe, order, dataset } = this.options
     const started = performance.now()
-    const rows = order.microBatches(this.step)
     await this.prepareAhead(signal)
     const microBatches: TrainingSample[][] = []
-    for (const batch of rows) {
-      const samples = await this.samples(dataset, batch, signal)
+    for (const batch of order.microBatches(this.step)) {
+      const samples = await this.reader.samples(dataset, batch, signal)
       if (samples.length > 0) microBatches.push(samples)
     }
     if (signal.aborted) throw new AbortError('train: stopped by the reader.')
     const rate = rates(recipe, this.step, this.steps)
-    if (microBatches.length === 0) {
-      throw new TrainingError(
-        `train: none of the rows of step ${this.step + 1} can be used. Look at the skipped rows and mend the data.`,
-      )
-    }
-    const numbers = await this.stage.step(microBatches, rate)
+    let numbers: StepNumbers
+    if (microBatches.length > 0) {
+      numbers = await this.stage.step(microBatches, rate)
+      this.emptyInARow = 0
+    } else numbers = this.emptyStep()
     this.step++
     const { loss, microLosses, gradNorm, tokens, learnedTokens, isSkipped } = numbers
     return {
@@ -145,7 +141,7 @@ export class Trainer {
       loss,
       microLosses,
       lr: rate.lr,
-      ...(rate.samplerLr !== undefined && { samplerLr: rate.samplerLr }),
+      ...(rate.samplerLr !== undefined && this.hasSamplers && { samplerLr: rate.samplerLr }),
       gradNorm,
       tokens,
       learnedTokens,
@@ -155,8 +151,20 @@ export class Trainer {
     }
   }
 
+  /** A step without samples. Throws: TrainingError after an epoch of them. */
+  private emptyStep(): StepNumbers {
+    const { order, steps } = this.options
+    this.emptyInARow++
+    if (this.emptyInARow >= Math.min(order.stepsPerEpoch, steps)) {
+      throw new TrainingError(
+        `train: not one row of ${this.emptyInARow} steps can be used. Look at the skipped rows and mend the data.`,
+      )
+    }
+    return { loss: NaN, microLosses: [], gradNorm: NaN, tokens: 0, learnedTokens: 0, isSkipped: true }
+  }
+
   /**
-   * Takes the first micro-batch's gradients without using them.
+   * Takes the gradients of the first micro-batch that can be used, without using them.
    *
    * Returns: seconds of a whole step without its towers, seconds of the towers for a picture, and bytes of activations.
    * Throws: as `next`; OutOfMemoryError.
@@ -167,13 +175,19 @@ export class Trainer {
     const { order, dataset, recipe } = this.options
     const { gpu } = this.model.vlm
     const before = gpu.allocatedBytes
-    const rows = order.microBatches(0)[0]!
+    let samples: TrainingSample[] = []
     const started = performance.now()
-    const samples = await this.samples(dataset, rows, signal)
+    const first = Array.from({ length: Math.min(TRIED_STEPS, this.steps) }, (_, step) =>
+      order.microBatches(step),
+    ).flat()
+    for (const rows of first) {
+      samples = await this.reader.samples(dataset, rows, signal)
+      if (samples.length > 0) break
+    }
     const towersMs = performance.now() - started
     if (samples.length === 0) {
       throw new TrainingError(
-        'train: none of the first rows can be used. Look at the skipped rows and mend the data.',
+        `train: none of the rows of the first ${first.length} micro-batches can be used. Look at the skipped rows and mend the data.`,
       )
     }
     let ms = await this.timeOf(samples)
@@ -205,7 +219,9 @@ export class Trainer {
     for (const [i, row] of rows.entries()) {
       onProgress(i, rows.length)
       if (signal.aborted) throw new AbortError('train: stopped by the reader.')
-      const [sample] = await this.samples(dataset, [row], signal)
+      const { ahead } = this.features
+      if (i % ahead === 0) await this.reader.prepare(dataset, rows.slice(i, i + ahead), signal)
+      const [sample] = await this.reader.samples(dataset, [row], signal)
       if (sample) losses.push(...(await this.stage.losses([sample])))
     }
     return losses
@@ -234,8 +250,8 @@ export class Trainer {
     const { dataset, rows } = this.options.heldOut
     for (const row of rows.slice(0, count)) {
       if (signal.aborted) throw new AbortError('train: stopped by the reader.')
-      const sample = await this.read(dataset, row)
-      const [picture] = sample ? await this.pictures(dataset, [sample], signal) : []
+      const sample = await this.reader.read(dataset, row)
+      const [picture] = sample ? await this.reader.pictures(dataset, [sample], signal) : []
       if (!sample || !picture || picture instanceof Error) continue
       const caption = await captionPicture(this.model, {
         connector: this.stage.trained.connector,
@@ -262,7 +278,8 @@ export class Trainer {
       v.set(name, (await enc.read(moments.v)) as Float32Array<ArrayBuffer>)
     }
     enc.end()
-    return { step: this.step, updates: this.stage.updates, weights, m, v }
+    const { updates, skippedInARow } = this.stage
+    return { step: this.step, updates, skippedInARow, weights, m, v }
   }
 
   /** The connector's weights as they are now. */
@@ -270,128 +287,36 @@ export class Trainer {
     return this.stage.trained.read(this.model.vlm.arena)
   }
 
-  private restore({ step, updates, weights, m, v }: TrainerState): void {
+  private restore({ step, updates, skippedInARow, weights, m, v }: TrainerState): void {
     const { trained } = this.stage
     trained.write(weights)
     trained.writeMoments(m, v)
     this.step = step
     this.stage.updates = updates
+    this.stage.skippedInARow = skippedInARow
   }
 
   destroy(): void {
     this.stage.trained.destroy()
   }
 
-  /** Samples of rows that can be used; the others are told about. */
-  private async samples(
-    dataset: Dataset,
-    rows: readonly number[],
-    signal: AbortSignal,
-  ): Promise<TrainingSample[]> {
-    const read: { row: number; sample: Sample }[] = []
-    for (const row of rows) {
-      const sample = await this.read(dataset, row)
-      if (sample) read.push({ row, sample })
-    }
-    const pictures = await this.pictures(
-      dataset,
-      read.map(({ sample }) => sample),
-      signal,
-    )
-    const samples: TrainingSample[] = []
-    for (const [i, { row, sample }] of read.entries()) {
-      try {
-        const picture = pictures[i]
-        if (picture instanceof Error) throw picture
-        samples.push(this.sampleOf(sample, picture))
-      } catch (error) {
-        this.skip(dataset, row, sample, error as Error)
-      }
-    }
-    return samples
-  }
-
-  private async read(dataset: Dataset, row: number): Promise<Sample | undefined> {
-    try {
-      return await dataset.sample(row)
-    } catch (error) {
-      if (!(error instanceof DatasetError)) throw error
-      this.skip(dataset, row, { id: String(row), image: undefined }, error)
-      return undefined
-    }
-  }
-
-  /** Throws: TrainingError, TemplateError for a sample that nothing can be learned of. */
-  private sampleOf(sample: Sample, picture: TrainingPicture | undefined): TrainingSample {
-    const { tokenizer, opened } = this.model
-    const { recipe } = this.options
-    const { vision } = opened.blueprint
-    const supervised = tokenizer.supervise(sample.conversations, recipe)
-    if (supervised.masked !== undefined) throw new TrainingError(supervised.masked)
-    const placeholder = vision?.imageTokenId ?? IMAGE_TOKEN_INDEX
-    const place = (rows: readonly number[]) => {
-      const placed = expandAndCut(supervised, placeholder, rows, recipe.maxTokens)
-      if (placed.unusable !== undefined) throw new TrainingError(placed.unusable)
-      return placed
-    }
-    // What is wrong with it is found before anything is recorded.
-    place(picture ? [this.pictureRows(picture.size)] : [])
-    return { picture, place }
-  }
-
-  /** Rows a picture takes in the prompt. */
-  private pictureRows(size: PictureSize): number {
-    const layout = this.stage.trained.connector.layout?.(size)
-    return layout ? layout.area.rows * layout.stride : this.model.opened.blueprint.vision!.imageTokens
-  }
-
-  /** Pictures' features, or why there are none; undefined for samples without a picture. */
-  private async pictures(
-    dataset: Dataset,
-    samples: readonly Sample[],
-    signal: AbortSignal,
-  ): Promise<(TrainingPicture | Error | undefined)[]> {
-    const withPicture = samples.flatMap((sample, index) =>
-      sample.image === undefined ? [] : [{ sample, index }],
-    )
-    const files = withPicture.map(({ sample }): PictureFile => {
-      const path = sample.image!
-      return { path: `${dataset.fingerprint}/${path}`, bytes: () => dataset.image(path) }
-    })
-    const found = await this.features.of(files, signal, (done, index, cached) =>
-      this.options.onFeatures?.({
-        done,
-        total: files.length,
-        image: withPicture[index]!.sample.image!,
-        cached,
-      }),
-    )
-    const pictures: (TrainingPicture | Error | undefined)[] = samples.map(() => undefined)
-    for (const [i, { index }] of withPicture.entries()) pictures[index] = found[i]
-    return pictures
-  }
-
   /** Where towers come and go, one visit of each serves many steps. */
   private async prepareAhead(signal: AbortSignal): Promise<void> {
-    const { plan } = this.model
+    if (this.step < this.preparedSteps) return
     const { order, dataset } = this.options
-    if (plan.towers.every(({ resident }) => resident)) return
     const rows: number[] = []
-    for (let step = this.step; step < this.steps && rows.length < LOOK_AHEAD; step++) {
-      rows.push(...order.microBatches(step).flat())
-    }
-    const samples = await Promise.all(rows.map((row) => this.read(dataset, row)))
-    await this.pictures(
-      dataset,
-      samples.filter((sample) => sample !== undefined),
-      signal,
-    )
+    let step = this.step
+    do rows.push(...order.microBatches(step++).flat())
+    while (step < this.steps && rows.length < this.features.ahead)
+    await this.reader.prepare(dataset, rows, signal)
+    this.preparedSteps = step
   }
+}
 
-  private skip(dataset: Dataset, row: number, sample: Pick<Sample, 'id' | 'image'>, error: Error): void {
-    const key = `${dataset.fingerprint}/${row}`
-    if (this.skipped.has(key)) return
-    this.skipped.add(key)
-    this.options.onSkipped?.({ row, id: sample.id, image: sample.image, reason: error.message })
-  }
+function inUse(values: ConnectorValues | undefined): ConnectorValues {
+  if (values) return values
+  throw new TrainingError(
+    "train: the recipe begins with the connector that chats go through, and that is the checkpoint's own. " +
+      "Chat with a run or import a connector first, or begin with the checkpoint's.",
+  )
 }

@@ -1,12 +1,12 @@
 import { elementCount, OutOfMemoryError } from '../../kernels'
-import type { ByteStore } from '../checkpoint/byte-store'
 import type { ChatModel } from '../chat-model'
-import type { Codecs } from '../image/codecs'
 import type { Dataset, TrainingPlan } from './definition'
+import { featureBytes } from './features'
+import { isSamplerParameter } from './optimizer'
 import { ratePreview, stepsOf, warmupSteps } from './schedule'
 import { connectorSpecs, optimizerBytes } from './trained-connector'
 import { chooseRows, type RowChoice } from './run-rows'
-import { Trainer } from './trainer'
+import { Trainer, type TrainerOptions } from './trainer'
 
 /** Rates that are told at most. */
 const PREVIEW_POINTS = 512
@@ -23,24 +23,29 @@ export async function planTraining(
   model: ChatModel,
   dataset: Dataset,
   request: RowChoice,
-  host: { codecs: Codecs; featureStore?: ByteStore | undefined; signal: AbortSignal },
+  host: Pick<TrainerOptions, 'codecs' | 'featureStore' | 'start'> & { readonly signal: AbortSignal },
 ): Promise<TrainingPlan> {
   const { recipe } = request
   const { vlm, opened, plan } = model
   const { gpu } = vlm
   const rows = await chooseRows(dataset, request, host.signal)
+  const { vision } = opened.blueprint
   const specs = connectorSpecs(opened.blueprint)
   const optimizer = optimizerBytes(specs)
   const held = gpu.allocatedBytes
-  const estimate = activationEstimate(model, recipe.batchSize)
+  const estimate = activationEstimate(model, Math.min(recipe.batchSize, rows.trained))
   const pictures = rows.trained + rows.heldOut.rows.length
   const told = {
     steps: rows.steps,
     stepsPerEpoch: stepsOf(recipe, rows.trained).stepsPerEpoch,
     warmupSteps: warmupSteps(recipe, rows.steps),
     trainedParameters: Object.values(specs).reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    learningRates: ratePreview(recipe, rows.steps, PREVIEW_POINTS),
-    cacheBytes: pictures * featureBytes(model),
+    learningRates: ratePreview(
+      Object.keys(specs).some(isSamplerParameter) ? recipe : { ...recipe, samplerLearningRate: null },
+      rows.steps,
+      PREVIEW_POINTS,
+    ),
+    cacheBytes: pictures * featureBytes(vision?.towers ?? []),
   }
   const sized = (activations: number) => {
     const total = held + optimizer + activations
@@ -51,8 +56,6 @@ export async function planTraining(
     return {
       ...told,
       ...untried,
-      secondsPerStep: 0,
-      secondsTotal: 0,
       advice: adviceOf(untried, plan.budgetBytes),
     }
   }
@@ -64,6 +67,7 @@ export async function planTraining(
     heldOut: rows.heldOut,
     codecs: host.codecs,
     featureStore: host.featureStore,
+    start: host.start,
   })
   try {
     const { secondsPerStep, secondsPerPicture, activationBytes } = await trainer.trial(host.signal)
@@ -72,7 +76,7 @@ export async function planTraining(
   } catch (error) {
     if (!(error instanceof OutOfMemoryError)) throw error
     const advice = adviceOf(untried, plan.budgetBytes)
-    return { ...told, ...untried, fits: false, secondsPerStep: 0, secondsTotal: 0, advice }
+    return { ...told, ...untried, fits: false, advice }
   } finally {
     trainer.destroy()
     vlm.arena.trim()
@@ -90,18 +94,10 @@ function activationEstimate(model: ChatModel, batchSize: number): number {
       .filter(([name, { kind }]) => kind === 'matrix' && name.startsWith('language.'))
       .map(([, { shape }]) => shape[0]!),
   )
-  return positions * (layers * C + 14 * C + 6 * widest) * 4 + batchSize * featureBytes(model) * 2
+  return (
+    positions * (layers * C + 14 * C + 6 * widest) * 4 + batchSize * featureBytes(vision?.towers ?? []) * 2
+  )
 }
-
-/** Of one picture, all towers' maps in f32. */
-const featureBytes = ({ opened }: ChatModel) =>
-  (opened.blueprint.vision?.towers ?? []).reduce((sum, { tower: { config } }) => {
-    const { maps, patchTokens, hasClsToken, hiddenSize } = config
-    const elements = maps
-      ? maps.reduce((total, { side, width }) => total + side * side * width, 0)
-      : (patchTokens + Number(hasClsToken)) * hiddenSize
-    return sum + elements * 4
-  }, 0)
 
 function adviceOf({ gpuBytes: { total } }: Pick<TrainingPlan, 'gpuBytes'>, budgetBytes: number): string {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`

@@ -1,17 +1,22 @@
 import type { ByteStore } from '../checkpoint/byte-store'
 import type { TensorData } from '../checkpoint/safetensors-writer'
 import type { ChatModel } from '../chat-model'
-import type { JsonObject } from '../config-reader'
-import { TrainingError } from '../errors'
 import type { Codecs } from '../image/codecs'
 import type { TrainingCheckpoint } from './checkpoint-file'
 import type { Dataset, LogRecord, Recipe, RunInfo, RunState, SkippedRow } from './definition'
-import { appendLog, readLog } from './log'
+import { readLog } from './log'
+import { positionNote } from './picture-position'
+import { expectSameData, expectSameModel, expectSameRows, identityOf } from './run-identity'
 import { chooseRows, type RowChoice, type RunRows } from './run-rows'
-import { readSettings, writeSettings, type RunSettings, type StoredSettings } from './run-settings'
+import { readSettings, writeSettings, type RunSettings } from './run-settings'
 import type { Runs } from './run-state'
 import type { ConnectorValues } from './trained-connector'
 import { Trainer, type TrainerState } from './trainer'
+
+/** Begin the names of a checkpoint's tensors. */
+export const WEIGHTS = 'weight/'
+const FIRST_MOMENTS = 'm/'
+const SECOND_MOMENTS = 'v/'
 
 export interface NewRun extends RunSettings, RowChoice {
   readonly name: string
@@ -23,8 +28,8 @@ export interface RunHost {
   readonly runs: Runs
   readonly codecs: Codecs
   readonly featureStore?: ByteStore | undefined
-  /** The connector in use where it is not the checkpoint's own. */
-  readonly start?: ConnectorValues | undefined
+  /** The connector that chats go through, where it is not the checkpoint's own. */
+  readonly inUse?: { readonly name: string; readonly values: ConnectorValues } | undefined
   readonly onEvent: (event: RunEvent) => void
   readonly signal: AbortSignal
 }
@@ -39,6 +44,16 @@ export type RunEvent =
   | { type: 'checkpoint'; step: number }
   | { type: 'notice'; message: string }
 
+/** Rows of the data that are left out, as far as they are known. */
+interface SkippedSoFar {
+  /** By the scan. */
+  readonly scanned: number
+  /** Found when it was their turn. */
+  readonly unusable: number[]
+}
+
+const countOf = ({ scanned, unusable }: SkippedSoFar) => scanned + unusable.length
+
 /**
  * One run of stage 1 from its first step to its last, with everything that is kept of it. It advances a step at a time,
  * so that whoever holds the model may answer questions in between.
@@ -52,6 +67,7 @@ export class TrainingRun {
     private readonly trainer: Trainer,
     private readonly settings: RunSettings,
     private readonly host: RunHost,
+    private readonly skipped: SkippedSoFar,
   ) {}
 
   get info(): RunInfo {
@@ -71,12 +87,17 @@ export class TrainingRun {
   ): Promise<TrainingRun> {
     const rows = await chooseRows(dataset, request, host.signal)
     const { recipe } = request
-    const trainer = await createTrainer(model, dataset, recipe, rows, host)
+    const skipped = { scanned: rows.skipped.length, unusable: [] }
+    const trainer = await createTrainer(model, dataset, recipe, rows, { ...host, skipped })
     try {
+      const note = positionNote(model, recipe)
+      if (note !== undefined) host.onEvent({ type: 'notice', message: note })
+      const identity = await identityOf(model, dataset, recipe, rows)
       const info = await host.runs.create(
         {
           name: request.name,
           model: model.opened.source.name,
+          dtype: model.plan.dtype,
           createdAt: Date.now(),
           recipe,
           dataset: {
@@ -90,21 +111,18 @@ export class TrainingRun {
           step: 0,
           steps: rows.steps,
           checkpointStep: 0,
+          ...(recipe.start === 'in-use' && host.inUse && { startedFrom: host.inUse.name }),
         },
         request.id,
       )
-      const settings: StoredSettings = {
-        version: 1,
-        evaluateEvery: request.evaluateEvery,
-        captions: request.captions,
-        checkpointEvery: request.checkpointEvery,
-        dtype: model.plan.dtype,
-        ...(dataset.heldOut && { heldOutData: dataset.heldOut.fingerprint }),
-        modelConfig: model.opened.config,
-        ...(request.order !== undefined && { order: request.order }),
-      }
-      await writeSettings(host.runs, info.id, settings)
-      const run = new TrainingRun(info, trainer, settings, host)
+      const { evaluateEvery, captions, checkpointEvery, order } = request
+      const settings = { evaluateEvery, captions, checkpointEvery }
+      await writeSettings(host.runs, info.id, {
+        ...settings,
+        ...identity,
+        ...(order !== undefined && { order }),
+      })
+      const run = new TrainingRun(info, trainer, settings, host, skipped)
       await run.checkpoint()
       host.onEvent({ type: 'run', run: run.info })
       return run
@@ -117,37 +135,33 @@ export class TrainingRun {
   /**
    * Goes on with a run from its last checkpoint.
    *
-   * Throws: TrainingError where the model, its precision or the data are not those of the run; CheckpointError where what
-   * was kept is damaged.
+   * Throws: TrainingError where the model, how it is held and speaks, or the data are not those of the run; CheckpointError
+   * where what was kept is damaged.
    */
   static async resume(model: ChatModel, dataset: Dataset, id: string, host: RunHost): Promise<TrainingRun> {
     const { runs, signal } = host
     const known = await runs.get(id)
     const settings = await readSettings(runs, id)
-    demandSame('model', known.model, model.opened.source.name, 'Load that model first.')
-    demandSame('precision', settings.dtype, model.plan.dtype, 'Load the model in that precision first.')
-    demandSame(
-      'data',
-      known.dataset.fingerprint,
-      dataset.fingerprint,
-      `Give the same data again (${known.dataset.name}, ${known.dataset.rows} rows).`,
-    )
-    // Other rows would be kept from training, and the order would be another.
-    demandSame(
-      'held-out data',
-      settings.heldOutData ?? 'a part of the data itself',
-      dataset.heldOut?.fingerprint ?? 'a part of the data itself',
-      'Give the same held-out data again.',
-    )
+    await expectSameModel(known, settings, model)
+    expectSameData(known, settings, dataset)
     const rows = await chooseRows(
       dataset,
       { recipe: known.recipe, heldOut: known.dataset.heldOut.length, order: settings.order },
       signal,
     )
+    expectSameRows(known, settings, rows)
     const { run: info, checkpoint } = await runs.resume(id)
-    const trainer = await createTrainer(model, dataset, known.recipe, rows, host, stateOf(checkpoint))
+    const skipped = { scanned: rows.skipped.length, unusable: [...(known.dataset.unusable ?? [])] }
+    const trainer = await createTrainer(
+      model,
+      dataset,
+      known.recipe,
+      rows,
+      { ...host, skipped },
+      stateOf(checkpoint),
+    )
     host.onEvent({ type: 'run', run: info })
-    return new TrainingRun(info, trainer, settings, host)
+    return new TrainingRun(info, trainer, settings, host, skipped)
   }
 
   /**
@@ -161,7 +175,7 @@ export class TrainingRun {
     if (trainer.step === 0 && settings.evaluateEvery > 0) await this.validate(signal)
     const record = await trainer.next(signal)
     this.record({ type: 'step', ...record })
-    this.current = { ...this.current, step: record.step, loss: record.loss }
+    this.current = { ...this.current, step: record.step, ...(!record.skipped && { loss: record.loss }) }
     const isDue = (every: number) => this.isDone || (every > 0 && record.step % every === 0)
     if (isDue(settings.evaluateEvery)) await this.validate(signal)
     if (isDue(settings.checkpointEvery)) await this.checkpoint()
@@ -217,29 +231,29 @@ export class TrainingRun {
   }
 
   private async checkpoint(): Promise<void> {
-    const { runs } = this.host
-    const { id } = this.current
-    const { step, updates, weights, m, v } = await this.trainer.state()
-    const records = this.unwritten.splice(0)
-    if (records.length > 0) await appendLog(runs.files, id, ...records)
+    const { weights, m, v, ...state } = await this.trainer.state()
     const tensors = [
-      ...this.tensorsOf('weight', weights),
-      ...this.tensorsOf('m', m),
-      ...this.tensorsOf('v', v),
+      ...this.tensorsOf(WEIGHTS, weights),
+      ...this.tensorsOf(FIRST_MOMENTS, m),
+      ...this.tensorsOf(SECOND_MOMENTS, v),
     ]
-    const written = await runs.writeCheckpoint(id, { step, updates, tensors })
-    const { loss, evaluationLoss } = this.current
-    this.current = await runs.update(id, {
-      ...(loss !== undefined && { loss }),
-      ...(evaluationLoss !== undefined && { evaluationLoss }),
-    })
-    this.current = { ...this.current, checkpointStep: written.checkpointStep }
-    this.host.onEvent({ type: 'checkpoint', step })
+    const { id, loss, evaluationLoss, dataset } = this.current
+    const skipped = countOf(this.skipped)
+    const unusable = [...this.skipped.unusable]
+    this.current = await this.host.runs.writeCheckpoint(
+      id,
+      { ...state, tensors },
+      {
+        unwritten: this.unwritten,
+        changes: { loss, evaluationLoss, dataset: { ...dataset, skipped, unusable } },
+      },
+    )
+    this.host.onEvent({ type: 'checkpoint', step: state.step })
   }
 
-  private tensorsOf(kind: string, values: ConnectorValues): TensorData[] {
+  private tensorsOf(prefix: string, values: ConnectorValues): TensorData[] {
     return [...values].map(([name, data]) => ({
-      name: `${kind}/${name}`,
+      name: prefix + name,
       dtype: 'F32' as const,
       shape: this.trainer.specs[name]!.shape,
       data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
@@ -254,28 +268,22 @@ export class TrainingRun {
 }
 
 /** Weights of a run's last checkpoint, by the connector's own names. */
-export const weightsOf = (checkpoint: TrainingCheckpoint): ConnectorValues => valuesOf(checkpoint, 'weight')
-
-/** config.json of the model that a run trained in. Throws: TrainingError where it is lost. */
-export async function modelConfigOf(runs: Runs, id: string): Promise<JsonObject> {
-  return (await readSettings(runs, id)).modelConfig
-}
+export const weightsOf = (checkpoint: TrainingCheckpoint): ConnectorValues => valuesOf(checkpoint, WEIGHTS)
 
 const stateOf = (checkpoint: TrainingCheckpoint): TrainerState => ({
   step: checkpoint.step,
   updates: checkpoint.updates,
-  weights: valuesOf(checkpoint, 'weight'),
-  m: valuesOf(checkpoint, 'm'),
-  v: valuesOf(checkpoint, 'v'),
+  skippedInARow: checkpoint.skippedInARow,
+  weights: weightsOf(checkpoint),
+  m: valuesOf(checkpoint, FIRST_MOMENTS),
+  v: valuesOf(checkpoint, SECOND_MOMENTS),
 })
 
-/** One kind of the checkpoint's tensors, in buffers of their own: the file's is as large as all three together. */
-const valuesOf = ({ tensors }: TrainingCheckpoint, kind: 'weight' | 'm' | 'v'): ConnectorValues =>
+/** The checkpoint's tensors of one kind, in its own buffers. */
+const valuesOf = ({ tensors }: TrainingCheckpoint, prefix: string): ConnectorValues =>
   new Map(
-    [...tensors.values()].flatMap(({ name, data }) =>
-      name.startsWith(`${kind}/`)
-        ? [[name.slice(kind.length + 1), new Float32Array(data.slice().buffer)] as const]
-        : [],
+    [...tensors].flatMap(([name, { data }]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), new Float32Array(data.buffer)] as const] : [],
     ),
   )
 
@@ -284,10 +292,10 @@ async function createTrainer(
   dataset: Dataset,
   recipe: Recipe,
   rows: RunRows,
-  host: RunHost,
+  host: RunHost & { readonly skipped: SkippedSoFar },
   state?: TrainerState,
 ): Promise<Trainer> {
-  let count = rows.skipped.length
+  const { skipped, onEvent } = host
   return Trainer.create(
     model,
     {
@@ -296,18 +304,17 @@ async function createTrainer(
       order: rows.order,
       steps: rows.steps,
       heldOut: rows.heldOut,
-      start: host.start,
+      start: host.inUse?.values,
       codecs: host.codecs,
       featureStore: host.featureStore,
-      onSkipped: (row) => host.onEvent({ type: 'skipped', row, count: ++count }),
-      onFeatures: (progress) => host.onEvent({ type: 'features', ...progress }),
-      onNote: (message) => host.onEvent({ type: 'notice', message }),
+      unusable: skipped.unusable,
+      onSkipped: (row) => {
+        if (!row.heldOut) skipped.unusable.push(row.row)
+        onEvent({ type: 'skipped', row, count: countOf(skipped) })
+      },
+      onFeatures: (progress) => onEvent({ type: 'features', ...progress }),
+      onNote: (message) => onEvent({ type: 'notice', message }),
     },
     state,
   )
-}
-
-function demandSame(what: string, expected: string, came: string, advice: string): void {
-  if (expected === came) return
-  throw new TrainingError(`train: this run's ${what} was ${expected}, but now it is ${came}. ${advice}`)
 }

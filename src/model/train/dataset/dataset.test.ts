@@ -112,40 +112,42 @@ describe('scan', () => {
       row('a.jpg'),
       { ...row('gone.jpg'), id: 'x' },
       row(undefined, 'text'),
-      { conversations: [{ from: 'gpt', value: 'words' }] },
+      { id: 'words', conversations: [{ from: 'gpt', value: 'words' }] },
       { image: ['a.jpg', 'b.png'], conversations: turns('two') },
       row('../a.jpg'),
       row('empty.png'),
       row('b.png'),
+      { caption: 'A caption of nothing.' },
     ]
     const text = `${jsonl(rows)}\n{"image": "a.jpg", \n`
     const bytes = new Uint8Array([...utf8(text), 0x7b, 0xff, 0x7d])
     const dataset = await open({ 'x.jsonl': bytes, 'empty.png': '', ...PICTURES })
-    const { usable, skipped } = await dataset.scan()
-    expect(dataset.length).toBe(10)
-    expect([...usable]).toEqual([0, 7])
+    const { usable, textOnly, skipped } = await dataset.scan()
+    expect(dataset.length).toBe(11)
+    expect([...usable]).toEqual([0, 3, 7])
+    expect(textOnly).toEqual([{ row: 3, id: 'words' }])
     expect(skipped.map(({ row, id, image }) => [row, id, image])).toEqual([
       [1, 'x', 'gone.jpg'],
       [2, '2', undefined],
-      [3, '3', undefined],
       [4, '4', undefined],
       [5, '5', '../a.jpg'],
       [6, '6', 'empty.png'],
       [8, '8', undefined],
       [9, '9', undefined],
+      [10, '10', undefined],
     ])
     expect(skipped.map(({ reason }) => reason)).toEqual([
       'its picture gone.jpg is not there',
       'has no picture, though its text says <image>',
-      'has no picture',
       'has 2 pictures; training takes one a row',
       'its picture ../a.jpg leads out of the folder; paths have to be relative to it',
       'its picture empty.png is empty',
+      'has no picture',
       expect.stringMatching(/^is not JSON/),
       'is not UTF-8 text; save x.jsonl as UTF-8',
     ])
     await expect(dataset.sample(4)).rejects.toThrow('dataset: row 4 of x has 2 pictures')
-    await expect(dataset.sample(10)).rejects.toThrow('has rows 0 to 9, not 10')
+    await expect(dataset.sample(11)).rejects.toThrow('has rows 0 to 10, not 11')
     await expect(dataset.image('gone.jpg')).rejects.toThrow('the picture gone.jpg is not there')
     expect((await dataset.sample(3)).image).toBeUndefined()
   })
@@ -221,6 +223,23 @@ describe('which file', () => {
     const alone = await open({ 'test.json': rows('t'), 'a.jpg': 'A' })
     expect(alone.heldOut).toBeUndefined()
     expect(alone.name).toBe('test')
+  })
+
+  test.each([
+    ['holds no rows', '[]', /^dataset: .*eval\.json holds no rows/],
+    [
+      'are figures of another program',
+      '{\n "accuracy": 0.5\n}\n',
+      /eval\.json is one object over several lines/,
+    ],
+    ['is no text', 'accuracy', /eval\.json begins with a; expected/],
+  ])('for validation is let be where it %s', async (_, content, problem) => {
+    const files = { 'train.json': rows('t'), 'eval.json': content, 'a.jpg': 'A' }
+    const dataset = await open(files)
+    expect(dataset.heldOut).toBeUndefined()
+    expect(dataset.heldOutProblem).toMatch(problem)
+    expect([...(await dataset.scan()).usable]).toEqual([0])
+    expect((await open({ 'train.json': rows('t'), 'a.jpg': 'A' })).heldOutProblem).toBeUndefined()
   })
 
   test('is not guessed', async () => {

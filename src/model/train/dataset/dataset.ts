@@ -1,5 +1,5 @@
 import { DatasetError } from '../../errors'
-import type { Dataset, Sample, SkippedRow } from '../definition'
+import type { Dataset, Sample, Scan, SkippedRow } from '../definition'
 import { throwIfAborted } from './access'
 import type { Rows } from './annotations'
 import type { Pictures } from './pictures'
@@ -14,11 +14,11 @@ export interface DatasetParts {
   rows: Rows
   pictures: Pictures
   heldOut?: Dataset | undefined
+  heldOutProblem?: string | undefined
   /** Closed with the dataset, the last first. */
   resources?: readonly { close?(): Promise<void> }[]
 }
 
-type Scan = Awaited<ReturnType<Dataset['scan']>>
 type ScanOptions = NonNullable<Parameters<Dataset['scan']>[0]>
 
 /** Closes what was opened, the last first. */
@@ -32,12 +32,14 @@ export class RowDataset implements Dataset {
   readonly length: number
   readonly fingerprint: string
   readonly heldOut: Dataset | undefined
+  readonly heldOutProblem: string | undefined
 
   constructor(private readonly parts: DatasetParts) {
     this.name = parts.name
     this.length = parts.rows.length
     this.fingerprint = parts.rows.fingerprint
     this.heldOut = parts.heldOut
+    this.heldOutProblem = parts.heldOutProblem
   }
 
   async sample(row: number): Promise<Sample> {
@@ -55,6 +57,7 @@ export class RowDataset implements Dataset {
 
   async scan({ signal, onProgress }: ScanOptions = {}): Promise<Scan> {
     const usable = new Uint32Array(this.length)
+    const textOnly: { row: number; id: string }[] = []
     const skipped: SkippedRow[] = []
     let usableCount = 0
     let row = 0
@@ -66,8 +69,11 @@ export class RowDataset implements Dataset {
         const reasons = await Promise.all(parsed.map((one) => this.reasonToSkip(one)))
         for (const [i, reason] of reasons.entries()) {
           const { id, image } = parsed[i]!
-          if (reason === undefined) usable[usableCount++] = row
-          else skipped.push({ row, id, image, reason })
+          if (reason !== undefined) skipped.push({ row, id, image, reason })
+          else {
+            usable[usableCount++] = row
+            if (image === undefined) textOnly.push({ row, id })
+          }
           row++
         }
         if (row - told >= PROGRESS_ROWS) {
@@ -77,7 +83,7 @@ export class RowDataset implements Dataset {
       }
     }
     if (told < row) onProgress?.(row)
-    return { usable: usable.slice(0, usableCount), skipped }
+    return { usable: usable.slice(0, usableCount), textOnly, skipped }
   }
 
   async close(): Promise<void> {
@@ -86,7 +92,7 @@ export class RowDataset implements Dataset {
 
   private async reasonToSkip({ sample, problem }: ParsedRow): Promise<string | undefined> {
     if (!sample) return problem
-    if (sample.image === undefined) return 'has no picture'
+    if (sample.image === undefined) return undefined
     const picture = await this.parts.pictures.problemOf(sample.image)
     return picture === undefined ? undefined : `its picture ${picture}`
   }

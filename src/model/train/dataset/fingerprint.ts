@@ -1,3 +1,5 @@
+import { sha256 } from '../../sha256'
+
 /**
  * SHA-256 over words and bytes, in hexadecimal; each counts with its length, so that no two lists of them agree by
  * where they are cut.
@@ -16,9 +18,5 @@ export async function fingerprintOf(
     all.set(part, offset + 4)
     offset += 4 + part.length
   }
-  return hex(await crypto.subtle.digest('SHA-256', all))
-}
-
-function hex(buffer: ArrayBuffer): string {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return sha256(all)
 }

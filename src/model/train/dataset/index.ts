@@ -1,3 +1,4 @@
+import { DatasetError } from '../../errors'
 import type { Dataset } from '../definition'
 import { BlobAccess } from './access'
 import { openAnnotations } from './annotations'
@@ -92,8 +93,8 @@ export async function openFolderDataset(
       const name = options.name ?? (folder.name || 'pictures')
       return new RowDataset({ name, rows, pictures: new FolderPictures(folder), resources })
     }
-    const beside = options.pictures ? (options.annotationFolder ?? '') : parentOf(found.path)
-    const pictures = new FolderPictures(pictureFolder, beside)
+    const annotationFolder = options.pictures ? (options.annotationFolder ?? '') : parentOf(found.path)
+    const pictures = new FolderPictures(pictureFolder, annotationFolder)
     const rowsOf = async (path: string) => {
       const access = await folder.open(path, options.signal)
       resources.push(access)
@@ -101,12 +102,16 @@ export async function openFolderDataset(
     }
     const name = options.name ?? nameOf(found.path, folder.name)
     const rows = await rowsOf(found.path)
-    let heldOut: Dataset | undefined
-    if (found.heldOut !== undefined) {
-      const heldOutName = `${name} ${stemOf(found.heldOut)}`
-      heldOut = new RowDataset({ name: heldOutName, rows: await rowsOf(found.heldOut), pictures })
+    const beside = found.heldOut
+    if (beside === undefined) return new RowDataset({ name, rows, pictures, resources })
+    try {
+      const parts = { name: `${name} ${stemOf(beside)}`, rows: await rowsOf(beside), pictures }
+      return new RowDataset({ name, rows, pictures, heldOut: new RowDataset(parts), resources })
+    } catch (error) {
+      // Nobody named it: evaluations of other programs are called so, too.
+      if (!(error instanceof DatasetError)) throw error
+      return new RowDataset({ name, rows, pictures, heldOutProblem: error.message, resources })
     }
-    return new RowDataset({ name, rows, pictures, heldOut, resources })
   } catch (error) {
     await closeAll(resources)
     throw error

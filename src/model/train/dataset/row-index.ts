@@ -3,7 +3,7 @@ import { throwIfAborted, type RandomAccess } from './access'
 /** Large enough to keep a disk busy; the only bytes of the file in memory while it is indexed. */
 export const CHUNK_BYTES = 1 << 20
 
-/** Where each row stands in its file: 12 bytes a row, so that ten million take 120 MB at most. */
+/** Where each row stands in its file: 12 bytes a row once it is trimmed, so that ten million take 120 MB. */
 export class RowIndex {
   length = 0
   private starts = new Float64Array(1024)
@@ -22,6 +22,12 @@ export class RowIndex {
     // Rows far above the limit are never read, so their exact size does not matter.
     this.sizes[this.length] = Math.min(sizeBytes, 0xffffffff)
     this.length++
+  }
+
+  /** Gives back what was kept ready for more rows. */
+  trim(): void {
+    this.starts = this.starts.slice(0, this.length)
+    this.sizes = this.sizes.slice(0, this.length)
   }
 
   start(row: number): number {
@@ -69,5 +75,6 @@ export async function indexRows(
     options.onProgress?.(end, access.sizeBytes)
   }
   scanner.finish(access.sizeBytes, rows)
+  rows.trim()
   return rows
 }

@@ -54,12 +54,8 @@ export function parseJsonRow(text: string, row: number): ParsedRow {
 export function captionRow(id: string, image: string | undefined, caption: string): ParsedRow {
   const path = image === undefined || NO_IMAGE.has(image.trim()) ? undefined : image
   if (caption.trim() === '') return { id, image: path, problem: 'has no caption' }
-  if (path === undefined) return { id, image: undefined, sample: textOnly(id, caption) }
+  if (path === undefined) return { id, image: undefined, problem: 'has no picture' }
   return finishRow(id, path, captioned(caption))
-}
-
-function textOnly(id: string, caption: string): Sample {
-  return { id, image: undefined, conversations: [{ from: 'gpt', value: caption }] }
 }
 
 function captioned(caption: string): Utterance[] {
@@ -128,7 +124,8 @@ function conversationOf(value: JsonRecord): Utterance[] {
   const caption = CAPTION_NAMES.map((name) => value[name]).find((found) => found !== undefined)
   if (typeof caption === 'string') {
     if (caption.trim() === '') throw new DatasetError('has no caption')
-    return imageOf(value) === undefined ? [{ from: 'gpt', value: caption }] : captioned(caption)
+    if (imageOf(value) === undefined) throw new DatasetError('has no picture')
+    return captioned(caption)
   }
   const keys = Object.keys(value).slice(0, 8).join(', ')
   throw new DatasetError(`has neither conversations nor a caption (it has ${keys === '' ? 'nothing' : keys})`)

@@ -2,7 +2,7 @@ import { expect, test, describe } from 'vitest'
 import { parseSafetensorsHeader } from '../../checkpoint/safetensors'
 import { TrainingError } from '../../errors'
 import { matrix, vector } from '../../parameters'
-import type { ExportedFile } from '../definition'
+import type { ExportedFile, LogRecord, Recipe, RunInfo } from '../definition'
 import { exportConnector } from './export'
 import { layoutsOf, WEIGHTS_FILE, type ConnectorLayout } from './layouts'
 import { connectorCases, log, randomTensors, run, textOf, type ConnectorCase } from './testing/connectors'
@@ -285,6 +285,68 @@ describe('the model card', () => {
     const sampler = '| Learning rate of the vision sampler | 0.0001 |'
     expect(card).not.toContain(sampler)
     expect(await cardOf('cambrian-llama3', 'cambrian')).toContain(sampler)
+  })
+
+  test('tells each value of the recipe, and what it began with', async () => {
+    const { specs, config } = await connectorCases['cambrian-llama3']()
+    const tensors = randomTensors(specs)
+    const cardFor = (changes: Partial<Recipe>, more: Partial<RunInfo> = {}) => {
+      const recipe = { ...run.recipe, ...changes }
+      const of = { ...run, ...more, recipe }
+      const layout = 'cambrian' as const
+      return textOf(
+        exportConnector({ tensors, layout, run: of, log, modelConfig: config, versions }),
+        'README.md',
+      )
+    }
+    const others: { [name in keyof Recipe]: Recipe[name] } = {
+      name: 'mine',
+      template: 'model',
+      captionEnd: 'eos',
+      start: 'in-use',
+      imageAspectRatio: 'pad',
+      learningRate: 0.0123,
+      samplerLearningRate: 0.0124,
+      schedule: 'linear',
+      warmupRatio: 0.125,
+      beta1: 0.8125,
+      beta2: 0.8126,
+      epsilon: 1e-5,
+      weightDecay: 0.25,
+      maxGradNorm: 2,
+      batchSize: 3,
+      accumulate: 5,
+      epochs: 17,
+      steps: 23,
+      maxTokens: 345,
+      seed: 6789,
+    }
+    expect(Object.keys(others).sort()).toEqual(Object.keys(run.recipe).sort())
+    const usual = cardFor({})
+    for (const [field, value] of Object.entries(others)) {
+      expect(cardFor({ [field]: value }), field).not.toBe(usual)
+    }
+    expect(usual).toContain('| Pictures that are no squares | as the model does for a chat |')
+    expect(usual).toContain('| Starts from | a new connector |')
+    expect(cardFor({ start: 'in-use' }, { startedFrom: 'my run' })).toContain(
+      '| Starts from | the connector in use (my run) |',
+    )
+  })
+
+  test('stands for a run that learned nothing, and names the connector it began with', async () => {
+    const { specs, config } = await connectorCases['llava-original']()
+    const files = exportConnector({
+      tensors: randomTensors(specs),
+      layout: 'llava',
+      run: { ...run, startedFrom: 'other' },
+      log: [{ ...log[0]!, skipped: true, loss: NaN, samples: 0 } as LogRecord],
+      modelConfig: config,
+      versions,
+    })
+    const card = textOf(files, 'README.md')
+    expect(card).toContain('| Steps that changed nothing (not finite, or no usable row) | 1 |')
+    expect(card).not.toContain('NaN')
+    expect(JSON.parse(textOf(files, 'recipe.json'))).toMatchObject({ startedFrom: 'other' })
   })
 
   test.each([

@@ -75,6 +75,7 @@ function recipeFile({ run, versions }: ExportRequest): JsonObject {
     format: 1,
     recipe: { ...recipe },
     model: run.model,
+    ...(run.startedFrom !== undefined && { startedFrom: run.startedFrom }),
     run: { id: run.id, name: run.name, created: new Date(run.createdAt).toISOString() },
     step: run.checkpointStep,
     steps: run.steps,

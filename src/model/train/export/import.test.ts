@@ -120,6 +120,22 @@ describe('original files', () => {
     expect(bits(folder.tensors)).toEqual(bits(want))
   })
 
+  test('connector/pytorch_model.bin of a TinyLLaVA Factory is read as it was saved', async () => {
+    const specs = mlpGelu(2).params({ visionWidth: 72, textWidth: 84, activation: 'gelu', bias: true })
+    const folder = '../../../../e2e/golden/original/tinyllava-factory/checkpoint'
+    const disk = new DiskSource(new URL(folder, import.meta.url).pathname)
+    const { name, layout, tensors } = await importConnector(disk, specs)
+    expect([name, layout]).toEqual(['checkpoint/connector/pytorch_model.bin', 'tinyllava'])
+    // As Python's zipfile and struct read it: the first value, the last one and the sum of all magnitudes.
+    const sum = (values: Float32Array) => values.reduce((total, value) => total + Math.abs(value), 0)
+    expect([...tensors].map(([key, values]) => [key, values[0], values.at(-1), sum(values)])).toEqual([
+      ['linear_1.weight', -0.0164031982421875, 0.405029296875, 681.6900081634521],
+      ['linear_1.bias', 0.1549072265625, 0.037353515625, 12.715627670288086],
+      ['linear_2.weight', -0.0892333984375, 0.2427978515625, 743.6008185744286],
+      ['linear_2.bias', 0.191650390625, -0.112060546875, 12.663785994052887],
+    ])
+  })
+
   test.each([
     ['llava-original', 'llava'],
     ['llava-clip-llama', 'hf'],

@@ -52,7 +52,7 @@ export function modelCard(facts: ModelCardFacts): string {
     '## How it went',
     ...results(facts),
     '## Recipe',
-    table(['Setting', 'Value'], recipeRows(run.recipe, 'vision_query' in shapes)),
+    table(['Setting', 'Value'], recipeRows(run, 'vision_query' in shapes)),
     '## How to load it',
     howToLoad({ layout, modelConfig, config, layers }),
     '### In Trilobite',
@@ -109,15 +109,19 @@ function results({ run, log }: ModelCardFacts): string[] {
   if (steps.length > 0) {
     const losses = steps.filter(({ skipped }) => !skipped).map(({ loss }) => loss)
     const few = Math.min(LOSS_STEPS, losses.length)
+    if (few > 0) {
+      rows.push(
+        ['Training loss, first step', nats(losses[0])],
+        ['Training loss, last step', nats(losses.at(-1))],
+        [`Training loss, mean of the last ${few} steps`, nats(mean(losses.slice(-few)))],
+      )
+    }
     rows.push(
-      ['Training loss, first step', nats(losses[0])],
-      ['Training loss, last step', nats(losses.at(-1))],
-      [`Training loss, mean of the last ${few} steps`, nats(mean(losses.slice(-few)))],
       ['Learned tokens', count(steps.reduce((sum, { learnedTokens }) => sum + learnedTokens, 0))],
       ['Samples', count(steps.reduce((sum, { samples }) => sum + samples, 0))],
     )
     const left = steps.length - losses.length
-    if (left > 0) rows.push(['Steps that changed nothing (not finite)', count(left)])
+    if (left > 0) rows.push(['Steps that changed nothing (not finite, or no usable row)', count(left)])
   }
   const evaluations = done.filter((record) => record.type === 'evaluation')
   const [first] = evaluations
@@ -142,26 +146,68 @@ function captions(done: readonly LogRecord[]): string[] {
   ]
 }
 
-function recipeRows(recipe: Recipe, hasSampler: boolean): Row[] {
-  const perStep = recipe.batchSize * recipe.accumulate
-  return [
-    ['Recipe', recipe.name],
-    ['Template', recipe.template],
-    ...(recipe.template === 'plain' ? [['Caption ends with', recipe.captionEnd] as const] : []),
-    ['Starts from', recipe.start === 'fresh' ? 'a new connector' : "the checkpoint's connector"],
-    ['Learning rate', `${recipe.learningRate}`],
-    ...(hasSampler && recipe.samplerLearningRate !== null
-      ? [['Learning rate of the vision sampler', `${recipe.samplerLearningRate}`] as const]
-      : []),
-    ['Schedule', `${recipe.schedule}, warm-up over ${recipe.warmupRatio} of the steps`],
-    ['Optimizer', `AdamW, betas ${recipe.beta1} and ${recipe.beta2}, epsilon ${recipe.epsilon}`],
-    ['Weight decay', `${recipe.weightDecay}`],
-    ['Gradient norm at most', recipe.maxGradNorm === 0 ? 'unbounded' : `${recipe.maxGradNorm}`],
-    ['Batch', `${perStep} (${recipe.batchSize} x ${recipe.accumulate} micro-batches)`],
-    ['Length', counted(recipe.steps, 'step') ?? counted(recipe.epochs, 'epoch')!],
-    ['Most tokens of a sample', `${recipe.maxTokens}`],
-    ['Seed', `${recipe.seed}`],
-  ]
+function recipeRows({ recipe, startedFrom }: RunInfo, hasSampler: boolean): Row[] {
+  return Object.values(RECIPE_ROWS).flatMap((row) => {
+    const told = row?.({ ...recipe, startedFrom, hasSampler })
+    return told ? [told] : []
+  })
+}
+
+type RecipeFacts = Recipe & Pick<RunInfo, 'startedFrom'> & { readonly hasSampler: boolean }
+
+const STARTS: Readonly<Record<Recipe['start'], string>> = {
+  fresh: 'a new connector',
+  checkpoint: "the checkpoint's connector",
+  'in-use': 'the connector in use',
+}
+
+const ASPECTS: Readonly<Record<Recipe['imageAspectRatio'], string>> = {
+  model: 'as the model does for a chat',
+  square: "as the tower's processor takes them",
+  pad: 'padded to squares',
+}
+
+/** How the card tells a recipe's fields, each of which has its place here; undefined where another field's row has it too. */
+const RECIPE_ROWS: Readonly<Record<keyof Recipe, ((of: RecipeFacts) => Row | undefined) | undefined>> = {
+  name: ({ name }) => ['Recipe', name],
+  template: ({ template }) => ['Template', template],
+  captionEnd: ({ template, captionEnd }) =>
+    template === 'plain' ? ['Caption ends with', captionEnd] : undefined,
+  start: ({ start, startedFrom }) => [
+    'Starts from',
+    startedFrom === undefined ? STARTS[start] : `${STARTS[start]} (${startedFrom})`,
+  ],
+  imageAspectRatio: ({ imageAspectRatio }) => ['Pictures that are no squares', ASPECTS[imageAspectRatio]],
+  learningRate: ({ learningRate }) => ['Learning rate', `${learningRate}`],
+  samplerLearningRate: ({ hasSampler, samplerLearningRate }) =>
+    hasSampler && samplerLearningRate !== null
+      ? ['Learning rate of the vision sampler', `${samplerLearningRate}`]
+      : undefined,
+  schedule: ({ schedule, warmupRatio }) => [
+    'Schedule',
+    `${schedule}, warm-up over ${warmupRatio} of the steps`,
+  ],
+  warmupRatio: undefined,
+  beta1: ({ beta1, beta2, epsilon }) => [
+    'Optimizer',
+    `AdamW, betas ${beta1} and ${beta2}, epsilon ${epsilon}`,
+  ],
+  beta2: undefined,
+  epsilon: undefined,
+  weightDecay: ({ weightDecay }) => ['Weight decay', `${weightDecay}`],
+  maxGradNorm: ({ maxGradNorm }) => [
+    'Gradient norm at most',
+    maxGradNorm === 0 ? 'unbounded' : `${maxGradNorm}`,
+  ],
+  batchSize: ({ batchSize, accumulate }) => [
+    'Batch',
+    `${batchSize * accumulate} (${batchSize} x ${accumulate} micro-batches)`,
+  ],
+  accumulate: undefined,
+  epochs: ({ steps, epochs }) => ['Length', counted(steps, 'step') ?? counted(epochs, 'epoch')!],
+  steps: undefined,
+  maxTokens: ({ maxTokens }) => ['Most tokens of a sample', `${maxTokens}`],
+  seed: ({ seed }) => ['Seed', `${seed}`],
 }
 
 function fileRows(layout: ConnectorLayout): Row[] {

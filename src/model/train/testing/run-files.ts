@@ -8,7 +8,7 @@ const bytes = (...values: number[]) => Uint8Array.from(values)
 /** What every implementation of RunFiles does. */
 export function describeRunFiles(open: () => Promise<RunFiles>): void {
   describe('files of runs', () => {
-    test('are read as they were written, whole or their beginning', async () => {
+    test('are read as they were written, whole or in part', async () => {
       const files = await open()
       expect(await files.runs()).toEqual([])
       expect(await files.read('a', 'x.bin')).toBeUndefined()
@@ -18,8 +18,21 @@ export function describeRunFiles(open: () => Promise<RunFiles>): void {
       expect((await files.runs()).sort()).toEqual(['a', 'b'])
       expect([...(await files.read('a', 'x.bin'))!]).toEqual([1, 2, 3])
       expect([...(await files.read('b', 'x.bin'))!]).toEqual([4, 5, 6])
-      expect([...(await files.read('b', 'x.bin', 2))!]).toEqual([4, 5])
-      expect([...(await files.read('b', 'x.bin', 9))!]).toEqual([4, 5, 6])
+      for (const [range, part] of [
+        [{ end: 2 }, [4, 5]],
+        [{ end: 9 }, [4, 5, 6]],
+        [{ start: 0, end: 1 }, [4]],
+        [{ start: 1, end: 2 }, [5]],
+        [{ start: 1 }, [5, 6]],
+        [{ start: 2, end: 9 }, [6]],
+        [{ start: 3, end: 9 }, []],
+        [{ start: 4, end: 9 }, []],
+      ] as const) {
+        const read = (await files.read('b', 'x.bin', range))!
+        expect([...read]).toEqual(part)
+        expect(read.buffer.byteLength).toBe(part.length)
+      }
+      expect(await files.read('b', 'y.bin', { start: 1, end: 2 })).toBeUndefined()
       expect(await files.size('b', 'x.bin')).toBe(3)
       expect(await files.read('a', 'y.bin')).toBeUndefined()
       await files.write('a', 'x.bin', bytes(7))
@@ -34,6 +47,7 @@ export function describeRunFiles(open: () => Promise<RunFiles>): void {
       await files.append('a', 'log.jsonl', 'ä\n')
       await files.append('a', 'log.jsonl', 'second\n')
       expect(text(await files.read('a', 'log.jsonl'))).toBe('ä\nsecond\n')
+      expect(text(await files.read('a', 'log.jsonl', { start: 2, end: 5 }))).toBe('\nse')
       await files.truncate('a', 'log.jsonl', 3)
       expect(text(await files.read('a', 'log.jsonl'))).toBe('ä\n')
       await files.truncate('a', 'log.jsonl', 30)

@@ -1,7 +1,7 @@
 import type { TensorData } from '../../checkpoint/safetensors-writer'
 import type { EvaluationRecord, RunInfo, StepRecord } from '../definition'
 import { recipes } from '../recipes'
-import { chunksOf, type RunFiles } from '../run-store'
+import { chunksOf, type FileRange, type RunFiles } from '../run-store'
 
 /** A run as the trainer would write it down. */
 export const someRun: Omit<RunInfo, 'id'> = {
@@ -58,7 +58,7 @@ export class DyingRuns implements RunFiles {
   ) {}
 
   runs = () => this.alive(() => this.files.runs())
-  read = (run: string, name: string, end?: number) => this.alive(() => this.files.read(run, name, end))
+  read = (run: string, name: string, range?: FileRange) => this.alive(() => this.files.read(run, name, range))
   size = (run: string, name: string) => this.alive(() => this.files.size(run, name))
 
   write(run: string, name: string, bytes: Uint8Array | readonly Uint8Array[]): Promise<void> {
