@@ -8,6 +8,7 @@ import {
   INFO_FILE,
   LOG_FILE,
   UNFINISHED,
+  type FileRange,
   type RunFiles,
 } from '../model/train/run-store'
 
@@ -15,6 +16,8 @@ import {
 export const ONLY_RUN = 'run'
 
 const RUN_FILES = [INFO_FILE, CHECKPOINT_FILE, LOG_FILE]
+/** Of one read or write: Node takes less than 2 GiB. */
+const MOST_BYTES = 2 ** 30
 
 /** Training runs in a folder of this machine's disk: each in a folder of its own, or one in the folder itself. */
 export class DiskRuns implements RunFiles {
@@ -38,15 +41,20 @@ export class DiskRuns implements RunFiles {
     }
   }
 
-  async read(run: string, name: string, end = Infinity): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async read(
+    run: string,
+    name: string,
+    { start = 0, end = Infinity }: FileRange = {},
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = this.locate(run, name)
     let file: FileHandle | undefined
     try {
       file = await open(path)
-      const bytes = new Uint8Array(Math.min((await file.stat()).size, end))
+      const bytes = new Uint8Array(Math.max(0, Math.min((await file.stat()).size, end) - start))
       let at = 0
       while (at < bytes.byteLength) {
-        const { bytesRead } = await file.read(bytes, at, bytes.byteLength - at, at)
+        const length = Math.min(bytes.byteLength - at, MOST_BYTES)
+        const { bytesRead } = await file.read(bytes, at, length, start + at)
         // It was cut meanwhile.
         if (bytesRead === 0) return bytes.slice(0, at)
         at += bytesRead
@@ -167,7 +175,8 @@ async function withFile(
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.byteLength;) {
-    at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten
+    const length = Math.min(bytes.byteLength - at, MOST_BYTES)
+    at += (await file.write(bytes, at, length)).bytesWritten
   }
 }
 

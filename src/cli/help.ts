@@ -22,8 +22,9 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       trains the connector on picture/caption pairs; Ctrl+C pauses, --resume goes on to the same numbers
       --data FILE             LLaVA's .json or .jsonl, a .csv or .tsv with captions, a .zip, or a folder
       --images DIR            where its pictures are (default: where the data is)
-      --out DIR               the run, its checkpoint and log, and the exported connector
-      --recipe R              llava-1.5 (default), cambrian-1, tinyllava: the values that no option below changes
+      --out DIR               the run, its checkpoint and log, the exported connector, and skipped.jsonl: rows left out
+      --recipe R              llava-1.5 (default), cambrian-1 (default for models of Cambrian-1), tinyllava: the values
+                              that no option below changes
       --steps N | --epochs E  how long
       --batch-size B          samples that go through the GPU together
       --accumulate A          batches of a step
@@ -35,16 +36,19 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       --start checkpoint|fresh   from the checkpoint's connector (default, whatever the recipe says) or a new one
       --image-aspect-ratio model|square|pad   pictures that are no squares: as in a chat, as the tower's
                               processor takes them, or padded
-      --order FILE            JSON: step -> micro-batch -> row numbers, counted from 0
+      --order FILE            JSON: step -> micro-batch -> row numbers, counted from 0; alone, or as "micro_batches" or
+                              "order" of an object. It goes before --steps, --epochs and batch sizes
       --eval-data FILE        rows for validation, with the same images; a heldout, validation, val, eval or test
                               file beside the data is taken by itself
-      --held-out N            instead: keep N rows of the data, chosen by the seed (default 0)
+      --held-out N            instead: keep N rows of the data, chosen by the seed (default 0); with --eval-data: at
+                              most N of its rows (default 0: all)
       --eval-every N          steps between validations (default 100; 0: at the end alone)
       --captions N            held-out pictures captioned at each (default 2)
       --checkpoint-every N    steps between checkpoints (default 10)
       --layout L              key names of the export: llava, hf, tinyllava, cambrian (default: the checkpoint's own)
       --cache DIR             keeps what the frozen towers see (default: OUT/features)
       --json                  a line {step, loss, lr, gradNorm, tokens, ms} a step, and {done, out, evalLoss, steps}
+                              with evalLossBefore, where the first step was validated before
   trilobite gradcheck --model PATH|ID [--directions N] [--seed S] [--dtype D] [--json]
       gradients against finite differences along N (default 4) random directions, in f32; exit status 1 if they differ
   trilobite info [--json]

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -33,6 +33,19 @@ describe('--model', () => {
 
   test('a folder is read from disk', async () => {
     expect(await resolve(join(root, 'repos'))).toEqual({ disk: new DiskSource(join(root, 'repos')) })
+  })
+
+  test('a folder around that of the checkpoint is told from it', async () => {
+    const folder = join(root, 'recorded')
+    const checkpoint = join(folder, 'checkpoint')
+    await mkdir(checkpoint, { recursive: true })
+    await writeFile(join(checkpoint, 'config.json'), '{}')
+    await expect(resolve(folder)).rejects.toThrow(
+      `--model: ${folder} holds no config.json, but ${checkpoint} does; give that folder`,
+    )
+    expect(await resolve(checkpoint)).toEqual({ disk: new DiskSource(checkpoint) })
+    await writeFile(join(folder, 'config.json'), '{}')
+    expect(await resolve(folder)).toEqual({ disk: new DiskSource(folder) })
   })
 
   test('OWNER/NAME is looked for in --repos first, whatever the revision', async () => {

@@ -43,7 +43,10 @@ export async function resolveModel(model: string, options: ResolveOptions): Prom
   const bundled = /^bundled(?:\/(.*))?$/.exec(model)
   if (bundled) return { disk: new DiskSource(join(options.bundled, bundledName(bundled[1]))) }
   if (/^https?:\/\//i.test(model)) return { remote: urlSource(model, options) }
-  if (await isFolder(model)) return { disk: new DiskSource(model) }
+  if (await isFolder(model)) {
+    await expectCheckpoint(model)
+    return { disk: new DiskSource(model) }
+  }
   const id = HUB_ID.exec(model)
   if (!id || /^\.{1,2}\//.test(model)) {
     throw new UsageError(
@@ -51,6 +54,13 @@ export async function resolveModel(model: string, options: ResolveOptions): Prom
     )
   }
   return resolveRepository(id[1]!, options, id[2])
+}
+
+/** Throws: UsageError for a folder whose checkpoint lies one folder further down. */
+async function expectCheckpoint(folder: string): Promise<void> {
+  const inner = join(folder, 'checkpoint')
+  if ((await isFile(join(folder, 'config.json'))) || !(await isFile(join(inner, 'config.json')))) return
+  throw new UsageError(`--model: ${folder} holds no config.json, but ${inner} does; give that folder`)
 }
 
 function bundledName(name: string = BUNDLED_MODELS[0]): string {
@@ -96,6 +106,13 @@ function hubSource(repo: string, revision: string | undefined, { env = {} }: Res
     ...(env.HF_ENDPOINT ? { endpoint: env.HF_ENDPOINT } : {}),
     ...(env.HF_TOKEN ? { token: env.HF_TOKEN } : {}),
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  )
 }
 
 async function isFolder(path: string): Promise<boolean> {

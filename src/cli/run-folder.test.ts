@@ -7,7 +7,8 @@ import type { RunInfo } from '../model/train/definition'
 import type { StoredSettings } from '../model/train/run-settings'
 import { parseCommandLine } from './args'
 import { ONLY_RUN } from './disk-runs'
-import { checkAgainst, RunFolder } from './run-folder'
+import { UsageError } from './errors'
+import { checkAgainst, checkHeldOut, RunFolder } from './run-folder'
 import type { TrainArgs } from './train-args'
 
 let root: string
@@ -28,8 +29,13 @@ const info: Omit<RunInfo, 'id'> = {
   checkpointStep: 0,
 }
 const settings: StoredSettings = {
-  version: 1,
+  version: 2,
   dtype: 'f32',
+  towerDtype: 'f16',
+  weights: 'w',
+  supervision: 's',
+  preprocessing: 'p',
+  rows: 'r',
   evaluateEvery: 100,
   captions: 2,
   checkpointEvery: 10,
@@ -39,7 +45,10 @@ const settings: StoredSettings = {
 
 describe('the folder of a run', () => {
   test('may be new, empty, or hold other things', async () => {
-    await new RunFolder(join(root, 'new')).expectNew()
+    const made = new RunFolder(join(root, 'new'))
+    const release = await made.lock(false)
+    await made.expectNew()
+    release()
     const folder = join(root, 'other')
     await mkdir(join(folder, 'features'), { recursive: true })
     await writeFile(join(folder, 'notes.txt'), '')
@@ -52,7 +61,17 @@ describe('the folder of a run', () => {
     await mkdir(folder)
     await writeFile(join(folder, 'README.md'), '')
     await expect(new RunFolder(folder).expectNew()).rejects.toThrow('already holds README.md')
-    await expect(new RunFolder(join(folder, 'README.md')).expectNew()).rejects.toThrow('is a file')
+    for (const path of ['README.md', 'README.md/out', 'README.md/a/b']) {
+      await expect(new RunFolder(join(folder, path)).lock(false)).rejects.toThrow(
+        `train: --out should be a folder, but ${join(folder, 'README.md')} is a file`,
+      )
+    }
+    const listed = join(root, 'listed')
+    await mkdir(listed)
+    await writeFile(join(listed, 'skipped.jsonl'), '{"row":0,"id":"0","reason":"why"}\n')
+    await new RunFolder(listed).expectNew()
+    await writeFile(join(listed, 'skipped.jsonl'), 'mine')
+    await expect(new RunFolder(listed).expectNew()).rejects.toThrow('already holds skipped.jsonl')
     await writeFile(join(folder, 'log.jsonl'), '')
     await expect(new RunFolder(folder).expectNew()).rejects.toThrow('already holds a run;')
   })
@@ -67,7 +86,7 @@ describe('the folder of a run', () => {
     expect(await readdir(folder.path)).toEqual(['settings.json'])
 
     await folder.runs.create(info, ONLY_RUN)
-    await folder.runs.writeCheckpoint(ONLY_RUN, { step: 4, updates: 4, tensors: [] })
+    await folder.runs.writeCheckpoint(ONLY_RUN, { step: 4, updates: 4, skippedInARow: 0, tensors: [] })
     await expect(new RunFolder(folder.path).expectNew()).rejects.toThrow('holds a run (4 of 20 steps)')
     const kept = await new RunFolder(folder.path).expectRun()
     expect(kept.info).toMatchObject({ checkpointStep: 4, state: 'paused' })
@@ -114,10 +133,48 @@ describe('a run that goes on', () => {
     ).not.toThrow()
   })
 
+  test('takes what gave way to its order', () => {
+    const order = [[[0, 1]], [[2, 3]], [[4, 5]]]
+    const of = (steps: number) => ({
+      info: { ...kept.info, recipe: { ...info.recipe, steps, batchSize: 2, accumulate: 1 } },
+      settings: { ...settings, order },
+    })
+    for (const line of ['--epochs 3', '--steps 3', '--steps 75', '--batch-size 8 --accumulate 2']) {
+      expect(() => check(line, order, of(3))).not.toThrow()
+    }
+    expect(() => check('--steps 2', order, of(2))).not.toThrow()
+    expect(() => check('--steps 2', order, of(3))).toThrow('--steps 2 (the run has 3)')
+    expect(() => check('--steps 3', order, of(2))).toThrow('--steps 3 (the run has 2)')
+  })
+
+  test('takes as many held-out rows of their own as it began with', () => {
+    const of = (rows: number) => ({
+      info: {
+        ...kept.info,
+        dataset: { ...info.dataset, heldOut: Array.from({ length: rows }, (_, i) => i) },
+      },
+      settings: { ...settings, heldOutData: 'h' },
+    })
+    expect(() => check('--eval-data e.json --held-out 4', undefined, of(4))).not.toThrow()
+    expect(() => check('--held-out 4', undefined, of(4))).toThrow(
+      '--held-out 4 (the run has held-out rows of their own)',
+    )
+    for (const [asked, own] of [
+      [undefined, 4],
+      [4, 4],
+      [0, 9],
+      [9, 9],
+      [100, 9],
+    ] as const) {
+      expect(() => checkHeldOut(of(own), asked, 9)).not.toThrow()
+    }
+    expect(() => checkHeldOut(of(4), 5, 9)).toThrow('--held-out 5 (the run has 4 of the held-out file)')
+    expect(() => checkHeldOut(of(4), 0, 9)).toThrow(UsageError)
+  })
+
   test.each([
     ['--lr 0.01', '--lr 0.01 (the run has 0.001)'],
     ['--recipe tinyllava', '--recipe tinyllava (the run has llava-1.5)'],
-    ['--epochs 2', '--epochs (the run has --steps 20), --epochs 2 (the run has 1)'],
     ['--sampler-lr 1e-4', '--sampler-lr 0.0001 (the run has none)'],
     ['--dtype q8', '--dtype q8 (the run has f32)'],
     ['--held-out 2', '--held-out 2 (the run has 1)'],
@@ -133,6 +190,9 @@ describe('a run that goes on', () => {
     expect(() => check('', [[[1]]])).toThrow('--order (the run has another)')
     const { order: _order, ...rest } = settings
     expect(() => check('--batch-size 3', undefined, { ...kept, settings: rest })).toThrow('--batch-size 3')
+    expect(() => check('--epochs 2', undefined, { ...kept, settings: rest })).toThrow(
+      '--epochs (the run has --steps 20), --epochs 2 (the run has 1)',
+    )
     expect(() => check('', [[[1]]], { ...kept, settings: rest })).toThrow('--order (the run has none)')
   })
 })

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { TrainingError } from '../model/errors'
 import type { RunInfo } from '../model/train/definition'
 import { WEIGHTS_FILE } from '../model/train/export/layouts'
@@ -9,6 +9,8 @@ import { readSettings, type StoredSettings } from '../model/train/run-settings'
 import type { ExportedFile } from '../worker/training-api'
 import { DiskRuns, ONLY_RUN } from './disk-runs'
 import { UsageError } from './errors'
+import { lockFolder } from './run-lock'
+import { isSkippedFile, SKIPPED_FILE } from './skipped-list'
 import { RECIPE_OPTIONS, type TrainArgs } from './train-args'
 
 /** What an export writes beside the run's own files. */
@@ -37,14 +39,26 @@ export class RunFolder {
   }
 
   /**
-   * Makes sure that a new run can begin here.
+   * Keeps other processes out until the returned function is called, or this process ends.
+   *
+   * `isWaiting`: one that was told to end is waited for. Throws: UsageError where this can be no folder; TrainingError where
+   * another process trains here.
+   */
+  async lock(isWaiting: boolean): Promise<() => void> {
+    for (let path = resolve(this.path); ; path = dirname(path)) {
+      const info = await stat(path).catch(() => undefined)
+      if (info?.isDirectory() || path === dirname(path)) break
+      if (info) throw new UsageError(`train: --out should be a folder, but ${path} is a file`)
+    }
+    return isWaiting ? lockFolder(this.path) : lockFolder(this.path, 0)
+  }
+
+  /**
+   * Makes sure that a new run can begin here. The folder is there.
    *
    * Throws: UsageError where there is a run, or files that its export would replace.
    */
   async expectNew(): Promise<void> {
-    const info = await stat(this.path).catch(() => undefined)
-    if (!info) return
-    if (!info.isDirectory()) throw new UsageError(`train: --out should be a folder, ${this.path} is a file`)
     if (await this.hasRun()) {
       const { step, steps } = await this.runs.get(ONLY_RUN)
       const state = steps > 0 ? ` (${step} of ${steps} steps)` : ''
@@ -54,6 +68,9 @@ export class RunFolder {
     }
     const names = await readdir(this.path)
     const inTheWay = EXPORTED.filter((name) => names.includes(name.split('/')[0]!))
+    if (names.includes(SKIPPED_FILE) && !isSkippedFile(join(this.path, SKIPPED_FILE))) {
+      inTheWay.push(SKIPPED_FILE)
+    }
     if (inTheWay.length > 0) {
       throw new UsageError(
         `train: ${this.path} already holds ${inTheWay.join(', ')}, which training would replace; choose another --out`,
@@ -103,6 +120,9 @@ export class RunFolder {
   }
 }
 
+/** What an order says: it had its way at the beginning. */
+const SAID_BY_ORDER = new Set(['batchSize', 'accumulate', 'epochs'])
+
 /**
  * Refuses options that say something else than the run that goes on.
  *
@@ -116,14 +136,16 @@ export function checkAgainst({ info, settings }: KeptRun, args: TrainArgs, order
       wrong.push(`${option} ${String(given)} (the run has ${String(own)})`)
   }
   compare('--recipe', args.recipe, recipe.name)
+  const ordered = Array.isArray(settings.order) ? settings.order.length : undefined
   for (const [field, option] of Object.entries(RECIPE_OPTIONS)) {
-    // An order says these, and had its way at the beginning.
-    if (settings.order !== undefined && (field === 'batchSize' || field === 'accumulate')) continue
+    if (ordered !== undefined && SAID_BY_ORDER.has(field)) continue
     const own = recipe[field as keyof typeof RECIPE_OPTIONS]
     const given = args.changes[field as keyof typeof RECIPE_OPTIONS]
     // `--epochs` says at once that no steps are set.
     if (field === 'steps' && given === null) {
-      if (own !== null) wrong.push(`--epochs (the run has --steps ${own})`)
+      if (own !== null && ordered === undefined) wrong.push(`--epochs (the run has --steps ${own})`)
+    } else if (field === 'steps' && ordered !== undefined && Math.min(given as number, ordered) === own) {
+      continue
     } else if (given !== undefined && given !== own) {
       wrong.push(`${option} ${given ?? 'none'} (the run has ${own ?? 'none'})`)
     }
@@ -132,10 +154,11 @@ export function checkAgainst({ info, settings }: KeptRun, args: TrainArgs, order
   compare('--eval-every', args.evaluateEvery, settings.evaluateEvery)
   compare('--captions', args.captions, settings.captions)
   compare('--checkpoint-every', args.checkpointEvery, settings.checkpointEvery)
-  const keptRows = settings.heldOutData === undefined ? dataset.heldOut.length : 'held-out rows of their own'
-  compare('--held-out', args.heldOut, keptRows)
-  if (args.evalData !== undefined && settings.heldOutData === undefined) {
-    wrong.push('--eval-data (the run has none)')
+  if (settings.heldOutData === undefined) {
+    compare('--held-out', args.heldOut, dataset.heldOut.length)
+    if (args.evalData !== undefined) wrong.push('--eval-data (the run has none)')
+  } else if (args.heldOut !== undefined && args.evalData === undefined) {
+    wrong.push(`--held-out ${args.heldOut} (the run has held-out rows of their own)`)
   }
   if (order !== undefined && JSON.stringify(order) !== JSON.stringify(settings.order)) {
     wrong.push(`--order (the run has ${settings.order === undefined ? 'none' : 'another'})`)
@@ -143,5 +166,19 @@ export function checkAgainst({ info, settings }: KeptRun, args: TrainArgs, order
   if (wrong.length === 0) return
   throw new UsageError(
     `train: a run goes on as it began: ${wrong.join(', ')}; leave these out, or begin anew in another --out`,
+  )
+}
+
+/**
+ * Refuses another number of held-out rows where they lie in a file of their own, of which `usable` can be used.
+ *
+ * Throws: UsageError.
+ */
+export function checkHeldOut({ info }: KeptRun, asked: number | undefined, usable: number): void {
+  const own = info.dataset.heldOut.length
+  if (asked === undefined || Math.min(asked || usable, usable) === own) return
+  throw new UsageError(
+    `train: a run goes on as it began: --held-out ${asked} (the run has ${own} of the held-out file); leave it out, or ` +
+      'begin anew in another --out',
   )
 }

@@ -64,8 +64,10 @@ describe('train', () => {
       resume: true,
       json: true,
     })
-    expect(train('--eval-data e.json --epochs 0.5')).toMatchObject({
+    expect(train('--eval-data e.json --held-out 9 --order o.json --epochs 0.5')).toMatchObject({
       evalData: 'e.json',
+      heldOut: 9,
+      order: 'o.json',
       changes: { epochs: 0.5, steps: null },
     })
   })
@@ -75,8 +77,6 @@ describe('train', () => {
     ['--steps 1.5', 'got "1.5"'],
     ['--epochs 0', '--epochs should be a number above 0'],
     ['--steps 3 --epochs 1', 'give one of them'],
-    ['--order o.json --epochs 1', 'leave --epochs out'],
-    ['--eval-data e --held-out 3', 'give one of them'],
     ['--recipe llava', '--recipe should be one of llava-1.5, cambrian-1, tinyllava, got "llava"'],
     ['--batch-size 0', '--batch-size should be a whole number from 1 to 4096'],
     ['--accumulate x', '--accumulate should be'],

@@ -112,10 +112,6 @@ export function parseTrain(argv: string[]): TrainArgs | undefined {
   if (!out) throw new UsageError('train: --out DIR is missing: the folder of the run and its connector')
   if (values.steps !== undefined && values.epochs !== undefined)
     throw new UsageError('train: --steps and --epochs both say how long; give one of them')
-  if (values.order !== undefined && values.epochs !== undefined)
-    throw new UsageError('train: --order says every step; leave --epochs out')
-  if (values['eval-data'] !== undefined && values['held-out'] !== undefined)
-    throw new UsageError('train: --eval-data and --held-out both say what validates; give one of them')
   const count = (name: 'held-out' | 'eval-every' | 'captions' | 'checkpoint-every') =>
     optional(values[name], (value) => numberOf(`train: --${name}`, value, COUNT))
   return {

@@ -3,6 +3,7 @@ import { smoothed } from '../model/train/log'
 import type { GradientReport, TrainingEvent } from '../worker/training-api'
 import { json, table } from './output'
 import type { ProgressLine } from './progress-line'
+import type { SkippedList } from './skipped-list'
 
 type StepEvent = Extract<TrainingEvent, { type: 'step' }>
 
@@ -27,31 +28,41 @@ export function stepJson({ step, loss, lr, samplerLr, gradNorm, tokens, ms, skip
   })
 }
 
+/** How a run ended. */
+export interface RunEnd {
+  readonly done: boolean
+  readonly out: string
+  readonly evalLoss?: number | undefined
+  /** Validation loss before the first step, where there was a validation. */
+  readonly evalLossBefore?: number | undefined
+  readonly steps: number
+}
+
 /** The last line of `train --json`; a contract. */
-export function endJson(end: {
-  done: boolean
-  out: string
-  evalLoss?: number | undefined
-  steps: number
-}): string {
-  const { done, out, evalLoss, steps } = end
-  return json({ done, out, evalLoss: evalLoss === undefined ? null : finite(evalLoss), steps })
+export function endJson({ done, out, evalLoss, evalLossBefore, steps }: RunEnd): string {
+  return json({
+    done,
+    out,
+    evalLoss: evalLoss === undefined ? null : finite(evalLoss),
+    ...(evalLossBefore !== undefined && { evalLossBefore: finite(evalLossBefore) }),
+    steps,
+  })
 }
 
 const finite = (value: number) => (Number.isFinite(value) ? value : String(value))
 
-/** `step 12 of 75  loss 2.3145 ...`; `mean` is the smoothed loss. */
+/** `step 12 of 75  loss 2.3145 ...`; `mean` is the smoothed loss, NaN where no step had one. */
 export function stepLine(event: StepEvent, steps: number, mean: number): string {
   const { step, loss, lr, samplerLr, gradNorm, samples, stepsPerSecond, secondsLeft, skipped } = event
   return [
     `step ${step} of ${steps}`,
     `loss ${loss.toFixed(4)}`,
-    `smoothed ${mean.toFixed(4)}`,
+    ...(Number.isNaN(mean) ? [] : [`smoothed ${mean.toFixed(4)}`]),
     `lr ${lr.toPrecision(3)}${samplerLr === undefined ? '' : ` and ${samplerLr.toPrecision(3)}`}`,
     `grad norm ${gradNorm.toPrecision(3)}`,
     `${(stepsPerSecond * samples).toPrecision(3)} samples/s`,
     `${duration(secondsLeft)} left`,
-    ...(skipped ? ['SKIPPED: not finite, nothing was changed'] : []),
+    ...(skipped ? [`SKIPPED: ${samples ? 'not finite' : 'no usable row'}, nothing was changed`] : []),
   ].join('  ')
 }
 
@@ -63,17 +74,19 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-/** Which rows are left out and why, a line each, or no line. */
-export function skippedLines(skipped: readonly SkippedRow[], rows: number): string[] {
+/** `row 7 (id, picture): reason` */
+export function skippedLine({ row, id, image, reason, heldOut }: SkippedRow): string {
+  const names = [id, image].filter((name) => name !== undefined && name !== '').join(', ')
+  return `${heldOut ? 'held-out row' : 'row'} ${row}${names && ` (${names})`}: ${reason}`
+}
+
+/** Which rows are left out and why, a line each for the first few, or no line; all of them are in the file at `path`. */
+export function skippedLines(skipped: readonly SkippedRow[], of: string, path: string): string[] {
   if (skipped.length === 0) return []
-  const listed = skipped.slice(0, LISTED).map(({ row, id, image, reason }) => {
-    const names = [id, image].filter((name) => name !== undefined && name !== '').join(', ')
-    return `  row ${row}${names && ` (${names})`}: ${reason}`
-  })
   const more = skipped.length > LISTED ? [`  and ${skipped.length - LISTED} more`] : []
   return [
-    `${skipped.length} of ${rows} rows ${skipped.length === 1 ? 'is' : 'are'} left out:`,
-    ...listed,
+    `${skipped.length} of ${of} ${skipped.length === 1 ? 'is' : 'are'} left out, listed in ${path}:`,
+    ...skipped.slice(0, LISTED).map((row) => `  ${skippedLine(row)}`),
     ...more,
   ]
 }
@@ -81,7 +94,7 @@ export function skippedLines(skipped: readonly SkippedRow[], rows: number): stri
 /** What a run tells while it goes on: on stdout as text or, with `json`, steps alone; everything else on stderr. */
 export class TrainPrinter {
   /** Rows that turned out to be of no use while it trained. */
-  readonly skipped: SkippedRow[] = []
+  private left = 0
   private readonly losses: number[] = []
   private steps = 1
   private keptEvery = 1
@@ -89,6 +102,7 @@ export class TrainPrinter {
   constructor(
     private readonly isJson: boolean,
     private readonly progress: ProgressLine,
+    private readonly list: SkippedList,
   ) {}
 
   show(event: TrainingEvent): void {
@@ -111,8 +125,9 @@ export class TrainPrinter {
           `  ${event.image || `row ${event.row}`}\n    true:  ${event.truth}\n    model: ${event.caption}`,
         )
       case 'skipped':
-        this.skipped.push(event.row)
-        return
+        return this.leaveOut(event.row)
+      case 'validating':
+        return this.progress.show(`validating: ${event.done} of ${event.total} rows`)
       case 'notice':
         return this.progress.note(`note: ${event.message}`)
       case 'checkpoint':
@@ -125,6 +140,24 @@ export class TrainPrinter {
     if (this.isJson) return this.progress.note(text)
     this.progress.clear()
     process.stdout.write(`${text}\n`)
+  }
+
+  /** What there is to say of rows when it is over, however it ended. */
+  tellSkipped(): void {
+    const { left, list, progress } = this
+    if (left > LISTED) progress.note(`${left} rows were left out while it trained, listed in ${list.path}`)
+    if (list.problem !== undefined) progress.note(`note: ${list.problem}`)
+  }
+
+  private leaveOut(row: SkippedRow): void {
+    if (this.list.add([row]).length === 0) return
+    this.left++
+    if (this.left <= LISTED) this.progress.note(`left out: ${skippedLine(row)}`)
+    else if (this.left === LISTED + 1) {
+      this.progress.note(
+        `more rows are left out: from here on they are counted, and listed in ${this.list.path}`,
+      )
+    }
   }
 
   private showStep(event: StepEvent): void {
@@ -154,12 +187,14 @@ export function formatGradients(report: GradientReport): string {
       number(check.analytic),
       number(check.numeric),
       check.relativeError.toExponential(1).padStart(14),
-      check.passed ? 'ok' : 'FAILED',
+      check.passed ? (check.resolved ? 'ok' : 'too small to tell') : 'FAILED',
     ].join('  '),
   )
   const failed = checks.filter((check) => !check.passed).length
+  const unresolved = checks.filter((check) => !check.resolved).length
+  const untold = unresolved ? `, ${unresolved} too small to tell` : ''
   const verdict = passed
-    ? `gradients are right: ${checks.length} checks within ${tolerance} (${(ms / 1000).toFixed(1)} s)`
+    ? `gradients are right: ${checks.length - unresolved} checks within ${tolerance}${untold} (${(ms / 1000).toFixed(1)} s)`
     : `gradients are WRONG: ${failed} of ${checks.length} checks beyond ${tolerance}`
   const facts = table([
     ['model', model],

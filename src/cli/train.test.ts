@@ -1,15 +1,19 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { OutOfMemoryError } from '../kernels/errors'
 import { TrainingError } from '../model/errors'
-import { recipes } from '../model/train/recipes'
 import type { EngineEvent } from '../worker/api'
-import type { RunInfo, TrainingEvent } from '../worker/training-api'
-import { recipeOf, supervised } from './train'
-import { duration, endJson, formatGradients, skippedLines, stepJson, stepLine } from './train-output'
-import { openTrainingData, readOrder } from './training-data'
+import type { RunInfo, SkippedRow, TrainingEvent } from '../worker/training-api'
+import { parseCommandLine } from './args'
+import type { KeptRun } from './run-folder'
+import { lockFolder } from './run-lock'
+import { supervised, train } from './train'
+import type { TrainArgs } from './train-args'
+import { formatGradients } from './train-output'
+import { lookThrough, openTrainingData, readOrder } from './training-data'
 
 const { signal } = new AbortController()
 let root: string
@@ -26,7 +30,16 @@ beforeAll(async () => {
     'set/0.png': 'x',
     'set/1.png': 'x',
     'eval/other.json': rows(2),
+    'eval/none.json': '[{"image":"gone.png","caption":"A dog."}]',
+    'figures/train.json': rows(2),
+    'figures/eval.json': '{"accuracy":0.5}',
+    'figures/0.png': 'x',
+    'empty/train.json': rows(1),
+    'empty/test.json': '[]',
+    'empty/0.png': 'x',
     'order.json': '[[[0,1],[1]],[[0]]]',
+    'recorded.json': '{"case":"x","micro_batches":[[[0,1],[1]],[[0]]]}',
+    'curve.json': '{"order":[[0,1],[1]],"steps":[]}',
     'broken.json': '[[',
   }
   for (const [path, text] of Object.entries(files)) {
@@ -65,7 +78,7 @@ describe('data of a run', () => {
     const { dataset, notes } = await open({ data: 'set/train.json' })
     expect(dataset.heldOut?.length).toBe(1)
     expect(notes).toEqual([
-      expect.stringMatching(/^1 held-out rows lie beside the data \(.*\): they validate$/),
+      expect.stringMatching(/^1 held-out row lies beside the data \(.*\) and will validate$/),
     ])
   })
 
@@ -81,112 +94,171 @@ describe('data of a run', () => {
     expect(dataset.heldOut?.length).toBe(2)
     expect((await dataset.heldOut!.scan()).skipped).toEqual([])
     expect(notes).toEqual([])
+    await expect(open({ data: 'set/train.json', evalData: join(root, 'eval/none.json') })).rejects.toThrow(
+      'none of the 1 rows of none can be used; the first, row 0: its picture gone.png is not there',
+    )
+  })
+
+  test.each([
+    ['figures/train.json', /accuracy/],
+    ['empty/train.json', /test\.json holds no rows/],
+    ['empty', /test\.json holds no rows/],
+  ])('is not validated on what is only called as held-out rows are: %s', async (data, why) => {
+    const { dataset, notes } = await open({ data })
+    expect(dataset.heldOut).toBeUndefined()
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^a file beside the data is called as one of held-out rows is, and let be: .*--eval-data/,
+      ),
+    ])
+    expect(notes[0]).toMatch(why)
+    // Nobody looks at it where something else validates.
+    expect((await open({ data, heldOut: 0 })).notes).toEqual([])
+    expect((await open({ data }, null)).notes).toEqual([])
+  })
+
+  describe('looked through', () => {
+    const look = async (args: { data: string; evalData?: string; heldOut?: number }, kept?: KeptRun) => {
+      const told: string[] = []
+      const leaveOut = (rows: readonly SkippedRow[], of: string) =>
+        told.push(...rows.map(({ row, heldOut }) => `${heldOut ? 'held-out row' : 'row'} ${row} of ${of}`))
+      const progress = { show: () => {}, clear: () => {}, note: (text: string) => told.push(text) }
+      const paths = { ...args, data: join(root, args.data) }
+      const rest = { images: undefined, evalData: undefined, heldOut: undefined }
+      const dataset = await lookThrough({ ...rest, ...paths }, kept, { signal, progress, leaveOut })
+      return { dataset, told }
+    }
+
+    test('tells what is left out of both', async () => {
+      const evalData = join(root, 'plain/rows.json')
+      const { told } = await look({ data: 'set/train.json', evalData })
+      expect(told).toEqual(['held-out row 2 of 3 held-out rows'])
+      expect((await look({ data: 'figures/train.json' })).told).toEqual([
+        expect.stringContaining('let be'),
+        'row 1 of 2 rows',
+      ])
+    })
+
+    test('says what is wrong where nothing of it can be used', async () => {
+      await expect(look({ data: 'eval/none.json' })).rejects.toThrow(
+        /none of the 1 rows of none can be used; the first, row 0: its picture gone.png is not there.*--images/,
+      )
+    })
+
+    test('for a run that goes on has as many held-out rows as it began with', async () => {
+      const kept = (rows: number) =>
+        ({
+          info: {
+            recipe: { template: 'plain' },
+            dataset: { heldOut: Array.from({ length: rows }, () => 0) },
+          },
+          settings: { heldOutData: 'f' },
+        }) as unknown as KeptRun
+      const evalData = join(root, 'eval/other.json')
+      await look({ data: 'set/train.json', evalData, heldOut: 9 }, kept(2))
+      await expect(look({ data: 'set/train.json', evalData, heldOut: 1 }, kept(2))).rejects.toThrow(
+        '--held-out 1 (the run has 2 of the held-out file)',
+      )
+      await expect(look({ data: 'figures/train.json' }, kept(2))).rejects.toThrow(
+        'give its --eval-data again',
+      )
+    })
+  })
+})
+
+describe('what is wrong before the model is opened', () => {
+  const out = () => join(root, 'out')
+  const told: string[] = []
+  beforeEach(() => {
+    told.length = 0
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0)
+  })
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    await rm(out(), { recursive: true, force: true })
+  })
+  const start = (data: string, ...more: string[]) =>
+    train(
+      parseCommandLine(
+        ['train', '--model', './nowhere', '--data', join(root, data), '--out', out()].concat(more),
+      ) as TrainArgs,
+    )
+
+  test('leaves no folder where nothing is to be kept', async () => {
+    await expect(start('set/train.json')).rejects.toThrow('--model: expected a folder')
+    expect(existsSync(out())).toBe(false)
+  })
+
+  test('is an order that cannot be', async () => {
+    const order = ['--order', join(root, 'order.json')]
+    await expect(start('figures/train.json', ...order)).rejects.toThrow(
+      'order: step 0, micro-batch 0: row 1 cannot be trained on',
+    )
+    await expect(start('set/train.json', ...order)).rejects.toThrow('--model: expected a folder')
+  })
+
+  test('is data of which nothing can be used; why is listed, and does not stand in the way', async () => {
+    for (let i = 0; i < 2; i++) {
+      await expect(start('eval/none.json')).rejects.toThrow('none of the 1 rows of none can be used')
+      expect(told.join('')).toContain(
+        `1 of 1 rows is left out, listed in ${out()}/skipped.jsonl:\n  row 0 (0, gone.png): its picture gone.png is not there\n`,
+      )
+      expect(await readdir(out())).toEqual(['skipped.jsonl'])
+      told.length = 0
+    }
+  })
+
+  test('is another process that trains there', async () => {
+    const release = await lockFolder(out())
+    await expect(start('eval/none.json')).rejects.toThrow(`delete ${out()}/lock`)
+    expect(await readdir(out())).toEqual(['lock'])
+    release()
   })
 })
 
 describe('order', () => {
   test('is read from JSON', async () => {
     expect(await readOrder(join(root, 'order.json'))).toEqual([[[0, 1], [1]], [[0]]])
+    expect(await readOrder(join(root, 'recorded.json'))).toEqual([[[0, 1], [1]], [[0]]])
+    expect(await readOrder(join(root, 'curve.json'))).toEqual([[0, 1], [1]])
     await expect(readOrder(join(root, 'broken.json'))).rejects.toThrow('is not JSON')
     await expect(readOrder(join(root, 'none.json'))).rejects.toThrow('cannot be read')
   })
-
-  test('says batch and accumulation, and how many steps there can be', () => {
-    const notes: string[] = []
-    const note = (text: string) => notes.push(text)
-    const order = [[[0, 1], [1]], [[0]]]
-    expect(recipeOf({ recipe: undefined, changes: { batchSize: 2 } }, order, note)).toMatchObject({
-      batchSize: 2,
-      accumulate: 2,
-    })
-    expect(recipeOf({ recipe: undefined, changes: {} }, [[4, 5, 6]], note)).toMatchObject({
-      batchSize: 3,
-      accumulate: 1,
-    })
-    expect(notes).toEqual([])
-    recipeOf({ recipe: undefined, changes: { batchSize: 8, steps: 5 } }, order, note)
-    expect(notes).toEqual([
-      'the order says which rows go together: --batch-size 8 gives way to its 2',
-      'the order has 2 steps, which are trained instead of --steps 5',
-    ])
-    // What is wrong with these is told when the data is known.
-    for (const malformed of [{}, [], [[]], [[[]]], 'x']) {
-      expect(recipeOf({ recipe: undefined, changes: {} }, malformed, note).batchSize).toBe(4)
-    }
-  })
-})
-
-test('a recipe begins with the checkpoint’s connector unless a new one is asked for', () => {
-  const of = (recipe: 'tinyllava' | undefined, changes = {}) =>
-    recipeOf({ recipe, changes }, undefined, () => {})
-  expect(of(undefined)).toEqual({ ...recipes['llava-1.5'].recipe, start: 'checkpoint' })
-  expect(of('tinyllava', { start: 'fresh', learningRate: 0.5 })).toEqual({
-    ...recipes.tinyllava.recipe,
-    learningRate: 0.5,
-  })
-})
-
-const step: Extract<TrainingEvent, { type: 'step' }> = {
-  type: 'step',
-  step: 3,
-  loss: 2.5,
-  microLosses: [2.5],
-  lr: 1e-3,
-  gradNorm: 1.25,
-  tokens: 40,
-  learnedTokens: 9,
-  samples: 4,
-  ms: 12.5,
-  stepsPerSecond: 2,
-  tokensPerSecond: 80,
-  secondsLeft: 3725,
-}
-
-test('lines of --json', () => {
-  expect(stepJson(step)).toBe('{"step":3,"loss":2.5,"lr":0.001,"gradNorm":1.25,"tokens":40,"ms":12.5}\n')
-  expect(
-    JSON.parse(stepJson({ ...step, samplerLr: 1e-4, loss: NaN, gradNorm: Infinity, skipped: true })),
-  ).toEqual({
-    step: 3,
-    loss: 'NaN',
-    lr: 1e-3,
-    samplerLr: 1e-4,
-    gradNorm: 'Infinity',
-    tokens: 40,
-    ms: 12.5,
-    skipped: true,
-  })
-  expect(endJson({ done: true, out: 'o', evalLoss: 1.5, steps: 9 })).toBe(
-    '{"done":true,"out":"o","evalLoss":1.5,"steps":9}\n',
-  )
-  expect(endJson({ done: false, out: 'o', steps: 2 })).toBe(
-    '{"done":false,"out":"o","evalLoss":null,"steps":2}\n',
-  )
-})
-
-test('lines for people', () => {
-  expect(stepLine(step, 20, 2.75)).toBe(
-    'step 3 of 20  loss 2.5000  smoothed 2.7500  lr 0.00100  grad norm 1.25  8.00 samples/s  1:02:05 left',
-  )
-  expect([0, 5.4, 59.6, 754, 3600].map(duration)).toEqual(['0:00', '0:05', '1:00', '12:34', '1:00:00'])
-  const skipped = Array.from({ length: 7 }, (_, row) => ({
-    row,
-    id: `i${row}`,
-    image: undefined,
-    reason: 'why',
-  }))
-  expect(skippedLines([], 9)).toEqual([])
-  expect(skippedLines(skipped.slice(0, 1), 9)).toEqual(['1 of 9 rows is left out:', '  row 0 (i0): why'])
-  expect(skippedLines(skipped, 9)).toHaveLength(7)
-  expect(skippedLines(skipped, 9).at(-1)).toBe('  and 2 more')
 })
 
 test('a gradient check that fails says which', () => {
-  const check = { name: 'linear_1.weight', analytic: 1, numeric: 1.5, relativeError: 0.33, passed: false }
+  const check = {
+    name: 'linear_1.weight',
+    analytic: 1,
+    numeric: 1.5,
+    relativeError: 0.33,
+    passed: false,
+    resolved: true,
+  }
   const report = { model: 'm', adapter: 'a', loss: 2, tolerance: 0.02, passed: false, checks: [check], ms: 5 }
   const text = formatGradients(report)
   expect(text).toMatch(/linear_1\.weight {2} +1\.00000e\+0 {2} +1\.50000e\+0 {2} +3\.3e-1 {2}FAILED/)
   expect(text).toContain('gradients are WRONG: 1 of 1 checks beyond 0.02')
+})
+
+test('a gradient check counts what is too small to tell apart', () => {
+  const flat = {
+    name: 'bias',
+    analytic: 0,
+    numeric: 1e-7,
+    relativeError: 0.02,
+    passed: true,
+    resolved: false,
+  }
+  const checks = [
+    flat,
+    { ...flat, name: 'weight', analytic: 1, numeric: 1, relativeError: 0, resolved: true },
+  ]
+  const report = { model: 'm', adapter: 'a', loss: 2, tolerance: 0.02, passed: true, checks, ms: 500 }
+  const text = formatGradients(report)
+  expect(text).toMatch(/^bias .* too small to tell$/m)
+  expect(text).toMatch(/^weight .* ok$/m)
+  expect(text).toContain('gradients are right: 1 checks within 0.02, 1 too small to tell (0.5 s)')
 })
 
 describe('a run under watch', () => {

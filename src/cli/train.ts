@@ -1,8 +1,9 @@
 import { basename, resolve } from 'node:path'
 import { DeviceLostError } from '../kernels/errors'
 import { AbortError } from '../model/errors'
-import type { Recipe, RunInfo } from '../model/train/definition'
-import { checkRecipe, findRecipe } from '../model/train/recipes'
+import type { EvaluationRecord, LogRecord, RunInfo, SkippedRow } from '../model/train/definition'
+import { fixedOrder } from '../model/train/order'
+import { usableFor } from '../model/train/usable-rows'
 import type { Engine } from '../worker/engine'
 import type { ConnectorLayout, TrainingEvent } from '../worker/training-api'
 import { openDiskFeatures } from './disk-features'
@@ -12,13 +13,13 @@ import { Interrupt } from './interrupt'
 import { openModel } from './open-model'
 import { print } from './output'
 import { ProgressLine } from './progress-line'
-import { checkAgainst, RunFolder } from './run-folder'
-import { lockFolder } from './run-lock'
+import { checkAgainst, RunFolder, type KeptRun } from './run-folder'
+import { SkippedList } from './skipped-list'
 import type { TrainArgs } from './train-args'
 import { endJson, skippedLines, TrainPrinter } from './train-output'
-import { openTrainingData, readOrder } from './training-data'
+import { recipeFor, recipeOf, templateOf } from './train-recipe'
+import { lookThrough, readOrder } from './training-data'
 
-const DEFAULT_RECIPE = 'llava-1.5'
 const EVALUATE_EVERY = 100
 const CAPTIONS = 2
 const CHECKPOINT_EVERY = 10
@@ -30,29 +31,54 @@ const CHECKPOINT_EVERY = 10
  */
 export async function train(args: TrainArgs): Promise<void> {
   const folder = new RunFolder(args.out)
-  const kept = args.resume ? await folder.expectRun() : undefined
-  if (!kept) await folder.expectNew()
   const order = args.order === undefined ? undefined : await readOrder(args.order)
-  if (kept) checkAgainst(kept, args, order)
+  if (args.resume) checkAgainst(await folder.expectRun(), args, order)
+  // Before anything is written: of two that begin at once, one does.
+  const release = await folder.lock(args.resume)
+  try {
+    const kept = args.resume ? await folder.expectRun() : undefined
+    if (!kept) await folder.expectNew()
+    const progress = new ProgressLine()
+    const list = new SkippedList(folder.path, args.resume)
+    const printer = new TrainPrinter(args.json, progress, list)
+    const ended = await trainIn(folder, { args, order, kept, progress, list, printer }).finally(() => {
+      progress.clear()
+      printer.tellSkipped()
+    })
+    await end(args, ended)
+  } finally {
+    release()
+  }
+}
 
+interface Training {
+  readonly args: TrainArgs
+  readonly order: unknown
+  /** The run that goes on. */
+  readonly kept: KeptRun | undefined
+  readonly progress: ProgressLine
+  readonly list: SkippedList
+  readonly printer: TrainPrinter
+}
+
+interface Ended {
+  readonly info: RunInfo
+  /** Validation before the first step. */
+  readonly before: EvaluationRecord | undefined
+  readonly seconds: number
+}
+
+async function trainIn(folder: RunFolder, training: Training): Promise<Ended> {
+  const { args, order, kept, progress, list, printer } = training
   const interrupt = Interrupt.watch()
-  const progress = new ProgressLine()
-  const printer = new TrainPrinter(args.json, progress)
-  const validatedOn = kept && (kept.settings.heldOutData ?? null)
-  const { dataset, notes } = await openTrainingData(args, interrupt.signal, validatedOn)
-  if (kept?.settings.heldOutData !== undefined && !dataset.heldOut)
-    throw new UsageError(
-      'train: this run validates on held-out rows of their own; give its --eval-data again',
-    )
-  for (const note of notes) progress.note(`note: ${note}`)
-  const { skipped } = await dataset.scan({
-    signal: interrupt.signal,
-    onProgress: (rows) => progress.show(`looking through the data: ${rows} of ${dataset.length} rows`),
-  })
-  progress.clear()
-  for (const line of skippedLines(skipped, dataset.length)) progress.note(line)
-  const recipe = kept?.info.recipe ?? recipeOf(args, order, (note) => progress.note(`note: ${note}`))
-
+  const note = (text: string) => progress.note(`note: ${text}`)
+  if (list.count > 0) note(`${list.count} rows were left out so far, listed in ${list.path}`)
+  const leaveOut = (rows: readonly SkippedRow[], of: string) => {
+    for (const line of skippedLines(list.add(rows), of, list.path)) progress.note(line)
+  }
+  const dataset = await lookThrough(args, kept, { signal: interrupt.signal, progress, leaveOut })
+  const scan = await dataset.scan()
+  if (!kept && order !== undefined) fixedOrder(order, dataset.length, scan.usable)
   const { engine, loaded } = await openModel(
     'train',
     { ...args, dtype: kept && args.dtype === 'auto' ? dtypeOf(kept.settings.dtype) : args.dtype },
@@ -60,13 +86,15 @@ export async function train(args: TrainArgs): Promise<void> {
     progress,
     {
       runs: async () => folder.files,
-      lockRun: () => lockFolder(resolve(args.out)),
       featureStore: () => openDiskFeatures(args.cache ?? resolve(args.out, 'features')),
     },
   )
   const layout = await layoutOf(engine, args.layout)
+  const { opened, tokenizer } = engine.loaded!
+  const recipe = kept?.info.recipe ?? recipeOf(args, order, note, recipeFor(opened.blueprint))
+  leaveOut(usableFor(scan, recipe).skipped, `${dataset.length} rows`)
   // A template that cannot serve this model would otherwise be told of each row anew.
-  engine.loaded!.tokenizer.supervise(
+  tokenizer.supervise(
     [
       { from: 'human', value: '<image>' },
       { from: 'gpt', value: 'A picture.' },
@@ -74,7 +102,8 @@ export async function train(args: TrainArgs): Promise<void> {
     recipe,
   )
   printer.tell(
-    `${loaded.model} in ${loaded.dtype}, recipe ${recipe.name}, ${dataset.name}: ${dataset.length} rows` +
+    `${loaded.model} in ${loaded.dtype}, recipe ${recipe.name} under the template ${templateOf(recipe, tokenizer)}, ` +
+      `${dataset.name}: ${dataset.length} rows` +
       (kept ? `, going on behind step ${kept.info.checkpointStep} of ${kept.info.steps}` : ''),
   )
 
@@ -104,40 +133,13 @@ export async function train(args: TrainArgs): Promise<void> {
   )
   progress.clear()
   await folder.writeExport(await engine.training.exportRun(ONLY_RUN, layout))
-  for (const line of skippedLines(printer.skipped, dataset.length)) progress.note(line)
-  await end(args, info, (performance.now() - started) / 1000)
+  const before = validationBefore(await engine.training.runLog(ONLY_RUN))
+  return { info, before, seconds: (performance.now() - started) / 1000 }
 }
 
-/** Values of the recipe, of the order where there is one, and of options. */
-export function recipeOf(
-  args: Pick<TrainArgs, 'recipe' | 'changes'>,
-  order: unknown,
-  onNote: (note: string) => void,
-): Recipe {
-  const { recipe } = findRecipe(args.recipe ?? DEFAULT_RECIPE)
-  const { changes } = args
-  const sizes = order === undefined ? {} : sizesOf(order)
-  for (const [name, given, own] of [
-    ['--batch-size', changes.batchSize, sizes.batchSize],
-    ['--accumulate', changes.accumulate, sizes.accumulate],
-  ] as const) {
-    if (given !== undefined && own !== undefined && given !== own)
-      onNote(`the order says which rows go together: ${name} ${given} gives way to its ${own}`)
-  }
-  if (Array.isArray(order) && changes.steps != null && changes.steps > order.length)
-    onNote(`the order has ${order.length} steps, which are trained instead of --steps ${changes.steps}`)
-  // Who gives a checkpoint means the connector in it, whatever the original project begins with.
-  return checkRecipe({ ...recipe, start: 'checkpoint', ...changes, ...sizes })
-}
-
-/** Batch and accumulation of an order's first step; nothing where it is malformed, which is told later. */
-function sizesOf(order: unknown): Partial<Pick<Recipe, 'batchSize' | 'accumulate'>> {
-  const first: unknown = Array.isArray(order) ? order[0] : undefined
-  if (!Array.isArray(first) || first.length === 0) return {}
-  const batch: unknown = first[0]
-  if (!Array.isArray(batch)) return { batchSize: first.length, accumulate: 1 }
-  return batch.length === 0 ? {} : { batchSize: batch.length, accumulate: first.length }
-}
+/** Validation loss before the first step. */
+const validationBefore = (log: readonly LogRecord[]) =>
+  log.find((record) => record.type === 'evaluation' && record.step === 0) as EvaluationRecord | undefined
 
 /** How a run's model was held. */
 function dtypeOf(dtype: string): TrainArgs['dtype'] {
@@ -188,10 +190,13 @@ export async function supervised(
 }
 
 /** The last line. Throws: AbortError where the run was paused. */
-async function end({ json, out }: TrainArgs, info: RunInfo, seconds: number): Promise<void> {
+async function end({ json, out }: TrainArgs, { info, before, seconds }: Ended): Promise<void> {
   const { state, step, steps, evaluationLoss } = info
   const isDone = state === 'done'
-  if (json) await print(endJson({ done: isDone, out, evalLoss: evaluationLoss, steps: step }))
+  if (json) {
+    const losses = { evalLoss: evaluationLoss, evalLossBefore: before?.loss }
+    await print(endJson({ done: isDone, out, ...losses, steps: step }))
+  }
   if (!isDone) {
     throw new AbortError(
       `train: paused behind step ${step} of ${steps}; the same command with --resume goes on. ` +
@@ -199,7 +204,8 @@ async function end({ json, out }: TrainArgs, info: RunInfo, seconds: number): Pr
     )
   }
   if (json) return
-  const loss = evaluationLoss === undefined ? '' : `, validation loss ${evaluationLoss.toFixed(4)}`
+  const was = before ? ` (${before.loss.toFixed(4)} before)` : ''
+  const loss = evaluationLoss === undefined ? '' : `, validation loss ${evaluationLoss.toFixed(4)}${was}`
   await print(
     `done: ${steps} steps in ${seconds.toFixed(1)} s${loss}; the connector and its log lie in ${out}\n`,
   )
