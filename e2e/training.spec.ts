@@ -7,6 +7,7 @@ import { LOAD_MS, type Visit } from './support/visit'
 // A visitor trains the connector of the bundled model that is there for it, on the sample set, with the real engine.
 
 const STEPS = 30
+const NAME = 'What stars are called'
 /** Two samples a step, on a GPU that is the CPU. */
 const STEP_MS = 20_000
 
@@ -27,7 +28,7 @@ async function untilStep(visit: Visit, step: number): Promise<void> {
 const fill = (visit: Visit, field: string, value: string) =>
   visit.part(`field-${field}`).locator('input').fill(value)
 
-test('a connector is trained, paused, resumed after a reload, chatted with, exported and imported', async ({
+test('a connector is trained, stopped, resumed after a reload, chatted with, exported and imported', async ({
   visit,
 }, testInfo) => {
   test.setTimeout(900_000)
@@ -41,13 +42,14 @@ test('a connector is trained, paused, resumed after a reload, chatted with, expo
     await visit.part('use-sample-set').click()
     await expect(visit.part('dataset-usable')).toHaveText('200', { timeout: LOAD_MS })
     await expect(visit.part('dataset-preview').locator('img').first()).toBeVisible()
+    await visit.part('more-settings').click()
     for (const [field, value] of [
       ['batchSize', '2'],
       ['accumulate', '1'],
       ['steps', String(STEPS)],
-      ['evaluateEvery', '0'],
-      ['heldOut', '8'],
-      ['captions', '2'],
+      ['evaluateEvery', '15'],
+      ['heldOut', '4'],
+      ['captions', '1'],
       ['checkpointEvery', '5'],
     ] as const) {
       await fill(visit, field, value)
@@ -66,6 +68,21 @@ test('a connector is trained, paused, resumed after a reload, chatted with, expo
     await expect(visit.part('run-resume')).toBeEnabled({ timeout: LOAD_MS })
     expect(await stepsDone(visit)).toBe(paused + 1)
     await visit.part('run-resume').click()
+    await untilStep(visit, paused + 2)
+  })
+
+  await test.step('stop, rename, go on in the same tab', async () => {
+    await visit.part('run-stop').click()
+    await expect(visit.part('run-state')).toHaveText('stopped', { timeout: LOAD_MS })
+    const stopped = await stepsDone(visit)
+    // What was done is kept.
+    await expect(visit.part('run-checkpoint')).toHaveText(`step ${stopped}`)
+    await visit.part('run-rename').click()
+    await visit.part('rename-name').fill(NAME)
+    await visit.part('rename-save').click()
+    await expect(page.getByRole('heading', { name: NAME })).toBeVisible()
+    await visit.part('run-resume').click()
+    await expect(visit.part('run-state')).toHaveText('running', { timeout: LOAD_MS })
     await untilStep(visit, 12)
   })
 
@@ -75,10 +92,34 @@ test('a connector is trained, paused, resumed after a reload, chatted with, expo
     await visit.part('train-view-runs').click()
     const card = visit.part('run-card').first()
     await expect(card).toHaveAttribute('data-state', 'paused')
+    await expect(card).toContainText(NAME)
     await visit.part('card-resume').first().click()
     await visit.untilReady()
-    await expect(visit.part('run-state')).toHaveText(/done/i, { timeout: STEP_MS * STEPS })
+    await expect(visit.part('run-state')).toHaveText('running', { timeout: LOAD_MS })
+  })
+
+  await test.step('another tab sees that it is trained here', async () => {
+    const other = await page.context().newPage()
+    await other.goto('./')
+    await other.getByTestId('screen-train').click()
+    await other.getByTestId('train-view-runs').click()
+    const card = other.getByTestId('run-card')
+    await expect(card).toHaveAttribute('data-state', 'elsewhere', { timeout: LOAD_MS })
+    await expect(card.getByTestId('card-resume')).toHaveCount(0)
+    await other.close()
+    await expect(visit.part('run-state')).toHaveText('done', { timeout: STEP_MS * STEPS })
     expect(await stepsDone(visit)).toBe(STEPS)
+  })
+
+  await test.step('see what it says of a picture it never trained on, beside what is true', async () => {
+    const caption = visit.part('run-caption')
+    await expect(caption).toHaveCount(1)
+    await expect(caption.locator('img')).toBeVisible()
+    await expect(caption).toContainText(/True caption \S+ .*Step 30.*Step 15.*Step 0/s)
+    const newest = await visit.part('newest-caption').innerText()
+    expect(newest).not.toBe('(nothing)')
+    // New random weights say nothing of what they were taught.
+    expect(await visit.part('first-caption').innerText()).not.toBe(newest)
   })
 
   const archive = testInfo.outputPath('connector.zip')
@@ -106,15 +147,16 @@ test('a connector is trained, paused, resumed after a reload, chatted with, expo
     expect(records.some(({ type }) => type === 'evaluation')).toBe(true)
   })
 
-  await test.step('chat with it, and go back to the checkpoint', async () => {
+  const trained = await test.step('chat with it, and go back to the checkpoint', async () => {
     await visit.part('run-chat').click()
-    await expect(visit.part('connector-chip')).toBeVisible()
+    await expect(visit.part('connector-chip')).toContainText(NAME)
     const trained = await answer(visit)
     await visit.part('connector-back').click()
     await expect(visit.part('connector-chip')).toBeHidden()
     await visit.newChat()
     const own = await answer(visit)
     expect(trained).not.toEqual(own)
+    return trained
   })
 
   await test.step('import what was exported', async () => {
@@ -128,7 +170,10 @@ test('a connector is trained, paused, resumed after a reload, chatted with, expo
       mimeType: 'application/octet-stream',
       buffer: Buffer.from(weights[1]),
     })
-    await expect(visit.part('connector-chip').first()).toBeVisible({ timeout: LOAD_MS })
+    await expect(visit.part('connector-chip')).toContainText('model.safetensors', { timeout: LOAD_MS })
+    await visit.newChat()
+    // It is what was exported, weight by weight.
+    expect(await answer(visit)).toEqual(trained)
   })
 })
 

@@ -5,8 +5,8 @@ import { fakeTraining, type FakeTrainingMode } from './fake-training'
 /**
  * An engine without a GPU, to see and test the page alone: it plays every state the page must show.
  *
- * Served in place of src/worker/client.ts by a test's request interception; never part of a build. What it plays is
- * chosen by the page's query: `?fake=no-webgpu,slow,...`.
+ * Served in place of the engine's worker, by `playEngine`, or of src/worker/client.ts on a dev server; never part of a
+ * build. What it plays is chosen there, or by the page's query: `?fake=no-webgpu,slow,...`.
  */
 export type FakeMode =
   /** probe finds no WebGPU. */
@@ -63,8 +63,11 @@ const named = (name: string, message: string) => Object.assign(new Error(message
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The fake's connectEngine, of the same form as the real one. */
-export function connectEngine(onCrash: (error: Error) => void = () => {}): EngineClient {
-  const modes = new Set((new URLSearchParams(location.search).get('fake') ?? '').split(',') as FakeMode[])
+export function connectEngine(
+  onCrash: (error: Error) => void = () => {},
+  played = (new URLSearchParams(location.search).get('fake') ?? '').split(',') as FakeMode[],
+): EngineClient {
+  const modes = new Set(played)
   let watcher: (event: EngineEvent) => void = () => {}
   let isCancelled = false
   let isAborted = false

@@ -19,8 +19,12 @@ export type FakeTrainingMode =
   | 'train-tight'
   /** the tenth step fails so. */
   | 'train-oom'
-  /** there are runs from an earlier visit, one of them cut short. */
+  /** there are runs from earlier visits: finished, cut short, failed, damaged, and one that another tab trains. */
   | 'old-runs'
+  /** a run, or a gradient check, does not begin before it is stopped. */
+  | 'slow-start'
+  /** a step takes a second. */
+  | 'slow-steps'
   /** steps take a fiftieth of their time, and there are ten thousand of them. */
   | 'many-steps'
 
@@ -77,8 +81,18 @@ const rate = (recipe: Recipe, step: number, steps: number, peak: number) => {
   const share = (step - warmup) / Math.max(1, steps - warmup)
   return peak * (recipe.schedule === 'linear' ? 1 - share : 0.5 * (1 + Math.cos(Math.PI * share)))
 }
+/** How often a run that goes on validates and writes checkpoints. */
+const KNOWN = { evaluateEvery: 25, checkpointEvery: 25 }
 const noise = (step: number) => Math.sin(step * 12.9898) * 0.5 + Math.sin(step * 78.233) * 0.5
 const lossAt = (step: number, offset = 0) => 0.9 + offset + 3.2 * Math.exp(-step / 40) + 0.18 * noise(step)
+
+const captionAt = (step: number, row: number): CaptionRecord => ({
+  step,
+  row,
+  image: `images/${row}.png`,
+  truth: 'a small blue star at the left of a large red circle',
+  caption: CAPTIONS[Math.min(CAPTIONS.length - 1, Math.floor(step / 15))]!,
+})
 
 /** Training without a GPU, as lively as the page must bear. */
 export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
@@ -90,6 +104,14 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
   // Read through a call, so that the compiler does not take it for unchanged across an await.
   const asked = () => control
   if (modes.has('old-runs')) addOldRuns(runs)
+  let opening = new AbortController()
+  let listings = 0
+
+  /** Prepares what was asked for until that is cancelled. */
+  const untilCancelled = ({ signal }: AbortController) =>
+    new Promise<never>((_, reject) =>
+      signal.addEventListener('abort', () => reject(named('AbortError', 'train: cancelled'))),
+    )
 
   async function picture(index: number): Promise<Blob> {
     const canvas = new OffscreenCanvas(64, 64)
@@ -117,6 +139,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
       fingerprint: 'fake',
       rows: 203,
       usable: 200,
+      textOnlyRows: 0,
       heldOutRows: source.kind === 'zip-url' ? 50 : 0,
       skipped: [
         { row: 3, id: '000003', image: 'images/gone.png', reason: 'images/gone.png is not there' },
@@ -130,7 +153,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
 
   async function play(
     id: string,
-    evaluateEvery: number,
+    { evaluateEvery, checkpointEvery }: { evaluateEvery: number; checkpointEvery: number },
     onEvent: (e: TrainingEvent) => void,
     most = Infinity,
   ) {
@@ -158,7 +181,8 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         set({ state: 'failed', problem: 'the device refused 1.2 GB' })
         throw named('OutOfMemoryError', 'train: expected 1.2 GB for activations, the device refused.')
       }
-      if (!quick) await sleep(50)
+      if (modes.has('slow-steps')) await sleep(1000)
+      else if (!quick) await sleep(50)
       else if (step % 50 === 0) await sleep(20)
       const lr = rate(recipe, step, steps, recipe.learningRate)
       const { samplerLearningRate: sampler } = recipe
@@ -189,7 +213,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         onEvent({ type: 'skipped', row, count: 4 })
       }
       if ((evaluateEvery > 0 && step % evaluateEvery === 0) || step === steps) evaluate(entry, step, onEvent)
-      if (step % 25 === 0 || step === steps || asked() !== 'run') {
+      if (step % checkpointEvery === 0 || step === steps || asked() !== 'run') {
         entry.info = { ...entry.info, checkpointStep: step }
         onEvent({ type: 'checkpoint', step })
       }
@@ -214,13 +238,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
     entry.info = { ...entry.info, evaluationLoss: evaluation.loss }
     onEvent({ type: 'evaluation', ...evaluation })
     for (let row = 0; row < 3; row++) {
-      const caption: CaptionRecord = {
-        step,
-        row,
-        image: `images/${row}.png`,
-        truth: 'a small blue star at the left of a large red circle',
-        caption: CAPTIONS[Math.min(CAPTIONS.length - 1, Math.floor(step / 15))]!,
-      }
+      const caption = captionAt(step, row)
       entry.log.push({ type: 'caption', ...caption })
       onEvent({ type: 'caption', ...caption })
     }
@@ -276,8 +294,13 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         }),
       }
     },
+    async cancelOpening() {
+      opening.abort()
+      opening = new AbortController()
+    },
     async train(request, onEvent) {
       structuredClone(request)
+      if (modes.has('slow-start')) await untilCancelled(opening)
       const id = crypto.randomUUID()
       const info: RunInfo = {
         id,
@@ -292,15 +315,16 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         checkpointStep: 0,
       }
       runs.set(id, { info, log: [] })
-      return play(id, request.evaluateEvery, onEvent)
+      return play(id, request, onEvent)
     },
     async resumeTraining(run, dataset, onEvent) {
       structuredClone(dataset)
+      if (modes.has('slow-start')) await untilCancelled(opening)
       if (!runs.has(run)) throw named('TrainingError', `resume: expected a run, ${run} is none.`)
-      return play(run, 25, onEvent)
+      return play(run, KNOWN, onEvent)
     },
     async controlTraining(action) {
-      if (action === 'step' && live) await play(live, 25, tell, 1)
+      if (action === 'step' && live) await play(live, KNOWN, tell, 1)
       else if (action !== 'step' && action !== 'resume') control = action
       if (action === 'stop' && live) {
         const entry = runs.get(live)!
@@ -309,7 +333,13 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         tell({ type: 'run', run: entry.info })
       }
     },
-    runs: async () => [...runs.values()].map(({ info }) => info),
+    async runs() {
+      // The other tab pauses its run while this page is not looked at.
+      const isPausedElsewhere = ++listings > 1
+      return [...runs.values()].map(({ info: { isElsewhere, ...info } }) =>
+        isElsewhere && !isPausedElsewhere ? { ...info, isElsewhere } : info,
+      )
+    },
     runLog: async (run) => runs.get(run)?.log ?? [],
     async renameRun(run, name) {
       const entry = runs.get(run)!
@@ -324,6 +354,8 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
     ],
     async importConnector(files) {
       structuredClone(files)
+      if (files[0]!.path.startsWith('damaged'))
+        throw named('CheckpointError', 'import: 2 tensors missing (linear_1.weight, linear_2.weight)')
       return { name: files[0]!.path, parameters: 98_816 }
     },
     async useConnector(run) {
@@ -339,6 +371,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         'linear_2.weight',
         'linear_2.bias',
       ]
+      if (modes.has('slow-start')) await untilCancelled(opening)
       const total = directions * parameters.length
       for (let done = 0; done <= total; done++) {
         onProgress(done, total)
@@ -357,6 +390,7 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
             numeric: 0.01231 * (i + 1) * (j % 2 ? -1 : 1),
             relativeError: 0.0004 * (i + 1),
             passed: true,
+            resolved: name !== 'linear_2.bias',
           })),
         ),
         ms: 4120,
@@ -365,45 +399,78 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
   }
 }
 
-/** A finished run, another with other settings, and one whose tab went away. */
+/** What is different about each run of an earlier visit. */
+const OLD_RUNS: readonly (Partial<RunInfo> & { rate?: number; worse?: number })[] = [
+  { name: 'Sample set, llava-1.5', state: 'done' },
+  { name: 'Slower rate', state: 'done', rate: 5e-4, worse: 0.2 },
+  { name: 'Slower still', state: 'done', rate: 1e-4, worse: 0.5, startedFrom: 'Slower rate' },
+  {
+    name: 'Left in the night',
+    state: 'paused',
+    problem: 'train: the model was unloaded. Load it again to go on.',
+  },
+  { name: 'Too fast', state: 'failed', rate: 1, problem: 'train: loss or gradient was not finite.' },
+  { name: 'In the other window', state: 'running', isElsewhere: true },
+  { name: 'Stopped by hand', state: 'stopped', worse: 0.1 },
+]
+
 function addOldRuns(runs: Map<string, { info: RunInfo; log: LogRecord[] }>) {
-  const states = ['done', 'done', 'running'] as const
-  for (const [i, state] of states.entries()) {
+  for (const [i, { rate: peak = 1e-3, worse = 0, ...given }] of OLD_RUNS.entries()) {
     const steps = 120
-    const step = state === 'done' ? steps : 63
-    const recipe = { ...LLAVA, learningRate: i === 1 ? 5e-4 : 1e-3, warmupRatio: i === 1 ? 0 : 0.03 }
+    const step = given.state === 'done' ? steps : 63
+    const recipe = { ...LLAVA, learningRate: peak }
     const log: LogRecord[] = Array.from({ length: step }, (_, at) => ({
       type: 'step' as const,
       step: at + 1,
-      loss: lossAt(at + 1, i * 0.2),
+      loss: lossAt(at + 1, worse),
       microLosses: [],
       lr: rate(recipe, at + 1, steps, recipe.learningRate),
       gradNorm: 1 + 0.3 * noise(at),
       tokens: 1200,
       learnedTokens: 160,
       samples: 8,
-      ms: 50,
+      ms: 250,
     }))
-    for (const at of [25, 50, 75, 100]) {
+    for (const at of [25, 50, 75, 100, 120]) {
       if (at > step) break
-      log.push({ type: 'evaluation', step: at, loss: lossAt(at, i * 0.2 + 0.1), samples: 20 })
+      log.push({ type: 'evaluation', step: at, loss: lossAt(at, worse + 0.1), samples: 3 })
+      for (const row of [0, 1, 2]) log.push({ type: 'caption', ...captionAt(at, row) })
     }
     runs.set(`old-${i}`, {
       log,
       info: {
         id: `old-${i}`,
-        name: ['Sample set, llava-1.5', 'Slower rate', 'Left in the night'][i]!,
+        name: '',
         model: 'trilobite-nano-llava',
         createdAt: Date.UTC(2026, 0, 5 + i, 12),
         recipe,
         dataset: { name: 'Sample set', fingerprint: 'fake', rows: 203, skipped: 3, heldOut: [0, 1, 2] },
-        state,
+        state: 'done',
         step,
         steps,
-        checkpointStep: state === 'done' ? steps : 50,
-        loss: lossAt(step, i * 0.2),
-        evaluationLoss: lossAt(50, i * 0.2 + 0.1),
+        checkpointStep: step === steps ? steps : 50,
+        loss: lossAt(step, worse),
+        evaluationLoss: lossAt(step === steps ? steps : 50, worse + 0.1),
+        ...given,
       },
     })
   }
+  const [first] = runs.values()
+  runs.set('damaged', {
+    log: [],
+    info: {
+      ...first!.info,
+      id: 'damaged',
+      name: '3f0c2a1e-7d7e-4d0c-9f0e-000000000000',
+      model: 'unknown',
+      createdAt: 0,
+      dataset: { name: 'unknown', fingerprint: 'unknown', rows: 0, skipped: 0, heldOut: [] },
+      state: 'failed',
+      step: 0,
+      steps: 0,
+      checkpointStep: 0,
+      problem:
+        'run.json: expected a JSON object; the file was changed or the disk is damaged, delete the run',
+    },
+  })
 }

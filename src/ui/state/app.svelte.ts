@@ -25,7 +25,9 @@ export class AppState {
   readonly chat: Chat
   readonly training: Training
 
-  screen = $state<Screen>('chat')
+  #screen = $state<Screen>('chat')
+  /** Where the visitor was before the models. */
+  #before: Screen = 'chat'
   /** Read out by screen readers as it changes. */
   announcement = $state('')
   /** The picture shown large, if any. */
@@ -39,6 +41,15 @@ export class AppState {
     this.models = new ModelPicker(this.engine)
     this.chat = new Chat(this.engine, this.settings, store, (text) => this.say(text))
     this.training = new Training(this.engine, runData, (text) => this.say(text))
+  }
+
+  get screen(): Screen {
+    return this.#screen
+  }
+
+  set screen(next: Screen) {
+    if (next === 'models' && this.#screen !== 'models') this.#before = this.#screen
+    this.#screen = next
   }
 
   async start() {
@@ -67,30 +78,38 @@ export class AppState {
     await this.chat.send(text, pictures)
   }
 
-  /** Loads what the picker holds and comes back to the chat when it is ready. */
-  async load(which: 'chosen' | 'bundled' = 'chosen') {
-    // Its last step is kept; it goes on when its model is there again.
-    await this.training.letGo()
-    const ready = await (which === 'bundled' ? this.models.loadBundled() : this.models.load())
-    this.#afterLoad(ready)
-    return ready
+  /** Loads what the picker holds and comes back to where the visitor was before, when it is ready. */
+  load(which: 'chosen' | 'bundled' = 'chosen'): Promise<boolean> {
+    return this.#loading(() => (which === 'bundled' ? this.models.loadBundled() : this.models.load()))
   }
 
   async reloadModel() {
-    await this.training.letGo()
-    this.#afterLoad(await this.engine.reload())
+    await this.#loading(() => this.engine.reload())
   }
 
-  #afterLoad(ready: boolean) {
-    if (ready) {
-      this.showChat()
+  async #loading(load: () => Promise<boolean>): Promise<boolean> {
+    const { screen } = this
+    // Its last step is kept; it goes on when its model is there again.
+    await this.training.letGo()
+    const isReady = await load()
+    if (isReady) {
+      // Who went elsewhere meanwhile stays there.
+      if (this.screen === screen) this.#comeBack()
       this.say('Model ready')
     } else if (this.engine.problem) {
       this.say(this.engine.problem.title)
     }
+    // A new worker knows what became of the run.
+    if (this.training.hasListed) void this.training.refresh()
+    return isReady
   }
 
-  /** Goes to the chat, through a connector that was just taken. */
+  #comeBack() {
+    if (this.screen === 'models') this.screen = this.#before
+    if (this.screen === 'chat') this.showChat()
+  }
+
+  /** Goes to the chat, to where questions are written. */
   showChat() {
     this.screen = 'chat'
     this.focusComposer++

@@ -49,10 +49,19 @@ export class Training {
   live = $state.raw<RunView>()
   /** What runs lack to go on, by id, once going on was tried. */
   readonly lacks = new SvelteMap<string, Lack>()
-  /** Of the list, the export, the import, or a connector to chat with. */
+  /** Of the list, of a run's renaming or deletion, or of a connector to chat with. */
   problem = $state.raw<Problem>()
+  /** Of the files that a connector was to be imported from. */
+  importProblem = $state.raw<Problem>()
+  /** Counts what shows another part of the screen than what was clicked: its heading takes the focus. */
+  arrivals = $state(0)
 
   readonly isTraining = $derived(this.live?.isGoing ?? false)
+  #isResuming = $state(false)
+  /** A run trains, or its data and model are looked for: others wait. */
+  readonly isBusy = $derived(this.isTraining || this.#isResuming)
+  /** `runs`, with the one in hand as it is by now. */
+  readonly listed = $derived(this.runs.map((run) => (this.isLive(run) && this.live?.info) || run))
   /** The connector that questions go through where it is not the checkpoint's own. */
   readonly connector = $derived.by((): ConnectorInfo | undefined => {
     const chosen = this.#connector
@@ -62,6 +71,7 @@ export class Training {
   checked = $state.raw<{ done: number; total: number }>()
   report = $state.raw<GradientReport>()
   checkProblem = $state.raw<Problem>()
+  isCancellingCheck = $state(false)
 
   #connector = $state.raw<{ model: ModelInfo | undefined; info: ConnectorInfo }>()
   #engine: EngineState
@@ -71,6 +81,11 @@ export class Training {
   #data: Record<string, RunData | undefined> = {}
   #driving: Promise<void> | undefined
   #liveModel: ModelInfo | undefined
+  /** Counts changes of `view`. */
+  #moves = 0
+  /** Numbers of the last question for the list, and of the one whose answer it is. */
+  #asked = 0
+  #answered = 0
 
   constructor(engine: EngineState, store: RunDataStore, say: (text: string) => void) {
     this.#engine = engine
@@ -82,20 +97,56 @@ export class Training {
   /** Reads the recipes and lists the runs. */
   async start() {
     const isFirst = !this.hasListed
+    const moves = this.#moves
     await Promise.all([this.setup.readRecipes(), this.refresh()])
+    const { setup } = this
+    const hasBegun = moves !== this.#moves || setup.source || setup.pairs.list.length > 0 || this.live
     // Whoever comes back finds what was cut short.
-    if (isFirst && !this.setup.source && !this.live && this.runs.some(canGoOn)) this.view = 'runs'
+    if (isFirst && !hasBegun && this.runs.some(canGoOn)) this.goTo('runs')
+  }
+
+  /** Shows a part of the screen. */
+  goTo(view: TrainView) {
+    this.#moves++
+    this.view = view
+  }
+
+  /** Shows a part of the screen that was not chosen by its name. */
+  #arrive(view: TrainView) {
+    this.goTo(view)
+    this.arrivals++
   }
 
   async refresh() {
+    const number = ++this.#asked
     try {
       const runs = await this.#engine.call((client) => client.runs())
+      // A later question was answered first.
+      if (number < this.#answered) return
+      this.#answered = number
       this.runs = [...runs].sort((a, b) => b.createdAt - a.createdAt)
       this.hasListed = true
     } catch (error) {
-      // The banner tells of an engine that is gone.
-      if (this.#engine.status !== 'lost') this.problem = explainTraining(error, surroundings())
+      this.problem = this.#explain(error)
+      return
     }
+    await this.#follow()
+  }
+
+  /** Keeps up with a run that is looked at while another tab trains it. */
+  async #follow() {
+    const { opened } = this
+    if (!opened || opened === this.live || opened.isGoing) return
+    const run = this.runs.find(({ id }) => id === opened.run?.id)
+    if (!run) return
+    const isFurther = run.step > opened.step
+    opened.adopt(run)
+    if (isFurther) await this.#readLog(opened)
+  }
+
+  /** Words for an error; none for an engine that is gone, of which the banner tells. */
+  #explain(error: unknown): Problem | undefined {
+    return this.#engine.status === 'lost' ? undefined : explainTraining(error, surroundings())
   }
 
   /** True for the run in the engine's memory, which leaves with its model. */
@@ -103,23 +154,34 @@ export class Training {
     return this.live?.run?.id === run.id && this.#liveModel === this.#engine.model
   }
 
+  /** True where a run's model is loaded. It may be answering: training takes its turn. */
+  hasModelOf(run: RunInfo): boolean {
+    const { status, model } = this.#engine
+    return (status === 'ready' || status === 'answering') && model?.model === run.model
+  }
+
   /** Trains what the setup holds. */
   async train() {
     const { request, source } = this.setup
-    if (!request || !source || !this.#engine.isReady || this.isTraining) return
+    if (!request || !source || !this.#engine.isReady || this.isBusy) return
     const view = new RunView(request.name)
     view.asked = 'start'
+    this.opened = view
+    this.#arrive('run')
     await this.#drive(view, source, (client, onEvent) => client.train($state.snapshot(request), onEvent))
   }
 
   /** Goes on with a run, with data that was kept or is given. What it lacks stands in `lacks`. */
   async resume(run: RunInfo, given?: DatasetSource) {
-    if (this.isTraining) return
+    if (this.isBusy) return
+    this.#isResuming = true
     this.lacks.delete(run.id)
-    const view = await this.show(run)
+    const view = this.#open(run)
     view.asked = 'resume'
     try {
-      const kept = await this.dataOf(run.id)
+      // Asked for first: browsers let a folder be asked for only shortly after a click.
+      const kept = await this.dataOf(run.id, true)
+      if (view !== this.live) await this.#readLog(view)
       const dataset = given ?? kept?.dataset
       if (!(await this.#haveModel(run, kept?.target))) return void this.lacks.set(run.id, 'model')
       if (!dataset) return void this.lacks.set(run.id, 'data')
@@ -129,23 +191,23 @@ export class Training {
       )
     } finally {
       view.asked = undefined
+      this.#isResuming = false
     }
   }
 
-  /** The data and model of a run, where they are known from this visit or kept from an earlier one. */
-  async dataOf(run: string): Promise<RunData | undefined> {
-    return this.#data[run] ?? (await this.#store.load(run).catch(() => undefined))
+  /**
+   * The data and model of a run, where they are known from this visit or kept from an earlier one. `mayAsk`, in a click, has
+   * the browser ask for a folder that may not be read without it.
+   */
+  async dataOf(run: string, mayAsk = false): Promise<RunData | undefined> {
+    return this.#data[run] ?? (await this.#store.load(run, mayAsk).catch(() => undefined))
   }
 
   /** Loads the model of a run where that needs no question: one that lies beside the page. */
   async #haveModel(run: RunInfo, target: LoadTarget | undefined): Promise<boolean> {
-    if (this.#isModelOf(run)) return true
+    if (this.hasModelOf(run)) return true
     if (!target || !liesBeside(target.source, document.baseURI)) return false
-    return (await this.#engine.load(target)) && this.#isModelOf(run)
-  }
-
-  #isModelOf(run: RunInfo): boolean {
-    return this.#engine.isReady && this.#engine.model?.model === run.model
+    return (await this.#engine.load(target)) && this.hasModelOf(run)
   }
 
   async #drive(
@@ -153,39 +215,48 @@ export class Training {
     dataset: DatasetSource,
     call: (client: TrainingApi, onEvent: (event: TrainingEvent) => void) => Promise<RunInfo>,
   ) {
-    this.live = this.opened = view
-    this.view = 'run'
+    this.live = view
     view.isGoing = true
     view.problem = undefined
     const { target, model } = this.#engine
     this.#liveModel = model
-    let isKept = false
+    let hasBegun = false
+    let ended: RunInfo | undefined
     const onEvent = (event: TrainingEvent) => {
-      if (event.type === 'run' && !isKept) {
-        isKept = true
-        void this.#keep(event.run.id, dataset, target)
-      }
       view.onEvent(event)
+      if (event.type !== 'run' || hasBegun) return
+      hasBegun = true
+      this.lacks.delete(event.run.id)
+      void this.#keep(event.run.id, dataset, target)
+      void this.refresh()
+      // Asked for before there was a run to stop.
+      if (view.asked === 'stop') void this.#control('stop')
     }
     const driving = this.#engine
       .call((client) => call(client, onEvent))
       .then(
         (run) => {
           view.flush()
-          view.run = run
+          view.run = ended = run
           this.#say(ENDINGS[run.state] ?? 'Training ended')
         },
         (error: unknown) => {
           view.flush()
-          if (isAbort(error)) return
-          view.problem = explainTraining(error, surroundings())
-          this.#say(`Training ended. ${view.problem.title}`)
+          if (isAbort(error)) return this.#say('Training stopped')
+          view.problem = this.#explain(error)
+          this.#say(`Training ended. ${explainTraining(error, surroundings()).title}`)
         },
       )
     this.#driving = driving
     await driving
-    view.asked = view.features = undefined
+    view.asked = view.features = view.validating = undefined
     view.isGoing = false
+    if (ended?.state !== 'paused') this.#leave(view)
+    // Nothing is left of one that was stopped before it began.
+    if (!view.run && !view.problem && this.opened === view) {
+      this.opened = undefined
+      if (this.view === 'run') this.#arrive('new')
+    }
     await this.refresh()
     this.#settle(view)
     // A finished run needs its data for the pictures beside its captions alone.
@@ -193,10 +264,15 @@ export class Training {
       await this.#store.delete(view.run.id).catch(() => {})
   }
 
-  /** Takes what the engine lists of a run, which stays in its memory only while it is paused. */
+  /** The engine holds the run no longer. */
+  #leave(view: RunView) {
+    if (this.live === view) this.live = undefined
+  }
+
+  /** Takes what the engine lists of a run. */
   #settle(view: RunView) {
-    view.run = this.runs.find(({ id }) => id === view.run?.id) ?? view.run
-    if (this.live === view && (view.problem || view.run?.state !== 'paused')) this.live = undefined
+    const run = this.runs.find(({ id }) => id === view.run?.id)
+    if (run) view.adopt(run)
   }
 
   async #keep(run: string, dataset: DatasetSource, target: LoadTarget | undefined) {
@@ -218,11 +294,16 @@ export class Training {
   async #control(action: TrainingAction) {
     const { live } = this
     if (!live) return
+    const { isBeginning } = live
     live.asked = action
     try {
-      await this.#engine.call((client) => client.controlTraining(action))
+      await this.#engine.call(async (client) => {
+        // A run that is not there yet reads its data.
+        if (action === 'stop' && isBeginning) await client.cancelOpening()
+        await client.controlTraining(action)
+      })
     } catch (error) {
-      live.problem = explainTraining(error, surroundings())
+      if (!isAbort(error)) live.problem = this.#explain(error)
       live.asked = undefined
     }
   }
@@ -230,72 +311,98 @@ export class Training {
   /** One step of a run that is paused in memory, which is paused again behind it. */
   async stepOnce() {
     const view = this.live
-    if (!view || view.isGoing) return
+    if (!view || this.isBusy) return
     view.isGoing = true
+    view.problem = undefined
     await this.#control('step')
     view.flush()
-    view.asked = view.features = undefined
+    view.asked = view.features = view.validating = undefined
     view.isGoing = false
     await this.refresh()
     this.#settle(view)
+    if (view.problem || view.run?.state !== 'paused') this.#leave(view)
   }
 
-  /** Gives the memory of a paused run back. It can be gone on with from its last step. */
+  /** Ends the run in hand behind a checkpoint and gives its memory back. It can be gone on with from there. */
   async stop() {
     const view = this.live
     await this.#control('stop')
+    // One that trains ends where it is waited for.
     if (!view || view.isGoing) return
     view.flush()
     view.asked = undefined
     await this.refresh()
     this.#settle(view)
+    this.#leave(view)
   }
 
   /** Has the run that trains paused behind a checkpoint, before another model takes its model's place. */
   async letGo() {
-    if (!this.live) return
-    if (this.isTraining && this.#engine.status !== 'lost') await this.#control('pause')
+    const { live } = this
+    if (!live) return
+    if (live.isGoing && this.#engine.status !== 'lost')
+      await this.#control(live.isBeginning ? 'stop' : 'pause')
     await this.#driving
     this.live = undefined
   }
 
   /** Looks at a run: the one in hand as it is, another one from its log. */
   async show(run: RunInfo): Promise<RunView> {
-    this.view = 'run'
-    if (this.live && this.isLive(run)) return (this.opened = this.live)
-    const view = new RunView(run.name, run)
-    this.opened = view
-    try {
-      view.fill(await this.#engine.call((client) => client.runLog(run.id)))
-    } catch (error) {
-      view.problem = explainTraining(error, surroundings())
-    }
+    const view = this.#open(run)
+    if (view !== this.live) await this.#readLog(view)
     return view
+  }
+
+  #open(run: RunInfo): RunView {
+    const { opened } = this
+    const view = this.#viewOf(run)
+    this.opened = view
+    if (this.view !== 'run' || opened !== view) this.#arrive('run')
+    return view
+  }
+
+  #viewOf(run: RunInfo): RunView {
+    if (this.live && this.isLive(run)) return this.live
+    if (this.opened?.run?.id !== run.id) return new RunView(run.name, run)
+    this.opened.adopt(run)
+    return this.opened
+  }
+
+  async #readLog(view: RunView) {
+    try {
+      view.fill(await this.#engine.call((client) => client.runLog(view.run!.id)))
+    } catch (error) {
+      view.problem = this.#explain(error)
+    }
   }
 
   async rename(run: RunInfo, name: string) {
     const wanted = name.trim()
     if (!wanted || wanted === run.name) return
-    await this.#try((client) => client.renameRun(run.id, wanted))
-    const { opened } = this
-    if (opened?.run?.id === run.id) opened.run = { ...opened.run, name: wanted }
+    if (!(await this.#try((client) => client.renameRun(run.id, wanted)))) return
+    for (const view of [this.opened, this.live])
+      if (view?.run?.id === run.id) view.run = { ...view.run, name: wanted }
   }
 
   async remove(run: RunInfo) {
-    if (this.isLive(run)) await this.letGo()
-    await this.#try((client) => client.deleteRun(run.id))
+    const { live } = this
+    const isLive = this.isLive(run)
+    if (isLive && live?.isGoing) await this.letGo()
+    if (!(await this.#try((client) => client.deleteRun(run.id)))) return
+    if (isLive && live) this.#leave(live)
+    this.lacks.delete(run.id)
     await this.#forgetData(run.id)
-    if (this.opened?.run?.id !== run.id) return
-    this.opened = undefined
-    if (this.view === 'run') this.view = 'runs'
+    if (this.opened?.run?.id === run.id) this.opened = undefined
+    // What was clicked is gone with its run.
+    if (this.view === 'runs' || (this.view === 'run' && !this.opened)) this.#arrive('runs')
   }
 
-  /** The logs of several runs, each as it is looked at. */
+  /** The logs of several runs, each as it is looked at; one that cannot be read says so. */
   async compare(runs: readonly RunInfo[]): Promise<RunView[]> {
     return Promise.all(
       runs.map(async (run) => {
         const view = new RunView(run.name, run)
-        view.fill(await this.#engine.call((client) => client.runLog(run.id)))
+        await this.#readLog(view)
         return view
       }),
     )
@@ -311,36 +418,41 @@ export class Training {
 
   /** Has questions go through a run's connector, or through the checkpoint's own. True where they do. */
   async use(run: RunInfo | undefined): Promise<boolean> {
-    return this.#takeConnector((client) => client.useConnector(run?.id))
+    this.problem = undefined
+    this.problem = await this.#takeConnector((client) => client.useConnector(run?.id))
+    return !this.problem
   }
 
   /** Has questions go through a connector from files. True where they do. */
   async import(files: { path: string; file: File }[]): Promise<boolean> {
-    return this.#takeConnector((client) => client.importConnector(files))
+    this.importProblem = undefined
+    this.importProblem = await this.#takeConnector((client) => client.importConnector(files))
+    return !this.importProblem
   }
 
-  async #takeConnector(call: (client: TrainingApi) => Promise<ConnectorInfo>): Promise<boolean> {
-    this.problem = undefined
+  async #takeConnector(call: (client: TrainingApi) => Promise<ConnectorInfo>): Promise<Problem | undefined> {
     const { model } = this.#engine
     try {
       const info = await this.#engine.call(call)
       this.#connector = info.name === 'checkpoint' && !info.run ? undefined : { model, info }
       this.#say(`Chatting through ${info.name === 'checkpoint' ? 'the checkpoint’s connector' : info.name}`)
-      return true
+      return undefined
     } catch (error) {
-      this.problem = explainTraining(error, surroundings())
-      return false
+      return explainTraining(error, surroundings())
     }
   }
 
-  async #try(call: (client: TrainingApi) => Promise<void>) {
+  /** True where it went well; else `problem` says why not. */
+  async #try(call: (client: TrainingApi) => Promise<void>): Promise<boolean> {
     this.problem = undefined
     try {
       await this.#engine.call(call)
     } catch (error) {
       this.problem = explainTraining(error, surroundings())
     }
+    const { problem } = this
     await this.refresh()
+    return !problem
   }
 
   /** Compares gradients with finite differences, and tells how far it is. */
@@ -359,6 +471,14 @@ export class Training {
       if (!isAbort(error)) this.checkProblem = explainTraining(error, surroundings())
     } finally {
       this.checked = undefined
+      this.isCancellingCheck = false
     }
+  }
+
+  /** Ends a gradient check without a report. */
+  async cancelCheck() {
+    if (!this.checked) return
+    this.isCancellingCheck = true
+    await this.#engine.call((client) => client.cancelOpening()).catch(() => {})
   }
 }

@@ -4,6 +4,7 @@ import type {
   DatasetInfo,
   DatasetSource,
   KnownRecipe,
+  LogRecord,
   Recipe,
   RunInfo,
   TrainingApi,
@@ -51,6 +52,21 @@ const run: RunInfo = {
   steps: 10,
   checkpointStep: 0,
 }
+const stepEvent = (step: number): Extract<TrainingEvent, { type: 'step' }> => ({
+  type: 'step',
+  step,
+  loss: 1 / step,
+  microLosses: [],
+  lr: 1e-3,
+  gradNorm: 1,
+  tokens: 10,
+  learnedTokens: 2,
+  samples: 4,
+  ms: 3,
+  stepsPerSecond: 5,
+  tokensPerSecond: 50,
+  secondsLeft: 2,
+})
 const named = (name: string, message = 'why') => Object.assign(new Error(message), { name })
 
 /** An engine whose training is what a test says. */
@@ -65,6 +81,7 @@ function stage(overrides: Partial<TrainingApi> = {}) {
     planTraining: vi.fn(async () => ({ steps: 10 }) as TrainingPlan),
     runLog: vi.fn(async () => []),
     controlTraining: vi.fn(async () => {}),
+    cancelOpening: vi.fn(async () => {}),
     ...overrides,
   } as unknown as TrainingApi
   const engine = {
@@ -146,7 +163,7 @@ describe('preparing a run', () => {
     const first = training.setup.open(zip)
     const second = training.setup.open({ kind: 'zip-url', url: 'samples/x.zip', name: 'other' })
     await vi.waitFor(() => expect(answers).toHaveLength(2))
-    expect(client.controlTraining).toHaveBeenCalledWith('stop')
+    expect(client.cancelOpening).toHaveBeenCalledTimes(1)
     answers[1]!({ ...info, name: 'other' })
     await second
     answers[0]!(info)
@@ -298,6 +315,113 @@ describe('training', () => {
     expect(play.api.resumeTraining).not.toHaveBeenCalled()
   })
 
+  test('is listed from its first event on, as far as it is', async () => {
+    const play = driven()
+    const { training, listed, client } = await prepared(play.api)
+    void training.train()
+    expect(client.runs).toHaveBeenCalledTimes(1)
+    listed.push(run)
+    play.tell({ type: 'run', run })
+    await vi.waitFor(() => expect(training.listed.map(({ id }) => id)).toEqual(['a']))
+    play.tell({ type: 'run', run })
+    play.tell(stepEvent(3))
+    play.tell({ type: 'evaluation', step: 3, loss: 2.5, samples: 8 })
+    play.tell({ type: 'checkpoint', step: 3 })
+    training.live?.flush()
+    expect(training.listed[0]).toMatchObject({
+      step: 3,
+      checkpointStep: 3,
+      loss: 1 / 3,
+      evaluationLoss: 2.5,
+    })
+    expect(client.runs).toHaveBeenCalledTimes(2)
+  })
+
+  test('is stopped while its data is read, and nothing is left of it', async () => {
+    const play = driven()
+    const { training, client } = await prepared({
+      ...play.api,
+      cancelOpening: vi.fn(async () => play.fail(named('AbortError'))),
+    })
+    const trained = training.train()
+    expect(training.live?.isBeginning).toBe(true)
+    const arrivals = training.arrivals
+    await training.stop()
+    await trained
+    expect(client.cancelOpening).toHaveBeenCalledTimes(1)
+    expect([training.live, training.opened, training.view, training.arrivals]).toEqual([
+      undefined,
+      undefined,
+      'new',
+      arrivals + 1,
+    ])
+  })
+
+  test('stops though the engine could not yet when it was asked', async () => {
+    const play = driven()
+    const { training, client } = await prepared(play.api)
+    const trained = training.train()
+    await training.stop()
+    expect(client.controlTraining).toHaveBeenCalledTimes(1)
+    play.tell({ type: 'run', run })
+    expect(client.controlTraining).toHaveBeenCalledTimes(2)
+    expect(client.controlTraining).toHaveBeenLastCalledWith('stop')
+    play.end({ ...run, state: 'stopped', step: 1 })
+    await trained
+    expect([training.live, training.opened?.run?.state]).toEqual([undefined, 'stopped'])
+  })
+
+  test('is stopped while it is being paused', async () => {
+    const play = driven()
+    const { training, client } = await prepared(play.api)
+    const trained = training.train()
+    play.tell({ type: 'run', run })
+    training.live?.flush()
+    void training.pause()
+    expect(training.live?.asked).toBe('pause')
+    void training.stop()
+    expect(training.live?.asked).toBe('stop')
+    expect(client.controlTraining).toHaveBeenLastCalledWith('stop')
+    play.end({ ...run, state: 'stopped', step: 2 })
+    await trained
+    expect(training.live).toBeUndefined()
+  })
+
+  test('a run stopped while it was being gone on with is not in memory', async () => {
+    const play = driven()
+    const { training, listed, saved } = stage({
+      ...play.api,
+      cancelOpening: vi.fn(async () => play.fail(named('AbortError'))),
+    })
+    const paused: RunInfo = { ...run, state: 'paused', step: 4, checkpointStep: 4 }
+    listed.push(paused)
+    saved.set('a', { dataset: zip })
+    const resumed = training.resume(paused)
+    await vi.waitFor(() => expect(training.live?.isBeginning).toBe(true))
+    await training.stop()
+    await resumed
+    expect([training.live, training.opened?.isPaused, training.opened?.problem]).toEqual([
+      undefined,
+      true,
+      undefined,
+    ])
+  })
+
+  test('a lost engine is told by the banner alone', async () => {
+    const play = driven()
+    const { training, engine } = await prepared(play.api)
+    const trained = training.train()
+    play.tell({ type: 'run', run })
+    engine.status = 'lost'
+    play.fail(named('DeviceLostError'))
+    await trained
+    expect([training.opened?.problem, training.problem, training.live]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
+  })
+
   test('another model has the run paused behind a checkpoint first', async () => {
     const play = driven()
     const { training, client } = await prepared({
@@ -306,9 +430,22 @@ describe('training', () => {
     })
     void training.train()
     play.tell({ type: 'run', run })
+    training.live?.flush()
     await training.letGo()
     expect(client.controlTraining).toHaveBeenCalledWith('pause')
     expect([training.isTraining, training.live]).toEqual([false, undefined])
+  })
+
+  test('another model has a run stopped that has not begun', async () => {
+    const play = driven()
+    const { training, client } = await prepared({
+      ...play.api,
+      cancelOpening: vi.fn(async () => play.fail(named('AbortError'))),
+    })
+    void training.train()
+    await training.letGo()
+    expect(client.controlTraining).toHaveBeenCalledWith('stop')
+    expect(training.live).toBeUndefined()
   })
 })
 
@@ -370,6 +507,117 @@ describe('runs of an earlier visit', () => {
     expect(resumeTraining).toHaveBeenCalledWith('a', zip, expect.any(Function))
   })
 
+  test('go on once, however often that is asked', async () => {
+    const resumeTraining = vi.fn(async () => ({ ...old, state: 'done' as const, step: 10 }))
+    const { training, listed, saved } = stage({ resumeTraining })
+    listed.push(old)
+    saved.set('a', { dataset: zip })
+    training.lacks.set('a', 'model')
+    await Promise.all([training.resume(old), training.resume(old), training.train()])
+    expect(resumeTraining).toHaveBeenCalledTimes(1)
+    expect([training.lacks.size, training.isBusy]).toEqual([0, false])
+  })
+
+  test('go on while an answer is being written: training takes its turn', async () => {
+    const resumeTraining = vi.fn(async () => ({ ...old, state: 'done' as const, step: 10 }))
+    const { training, saved, engine } = stage({ resumeTraining })
+    saved.set('a', { dataset: zip })
+    Object.assign(engine, { isReady: false, status: 'answering' })
+    await training.resume(old)
+    expect(resumeTraining).toHaveBeenCalledTimes(1)
+    expect(engine.load).not.toHaveBeenCalled()
+  })
+
+  test('do not take a visitor back who went elsewhere while they were listed', async () => {
+    const { training, listed } = stage()
+    listed.push(old)
+    const started = training.start()
+    training.goTo('check')
+    await started
+    expect(training.view).toBe('check')
+  })
+
+  test('that another tab trains are followed', async () => {
+    const runLog = vi.fn(async () => [] as LogRecord[])
+    const { training, listed } = stage({ runLog })
+    listed.push({ ...old, isElsewhere: true })
+    await training.start()
+    expect(training.view).toBe('new')
+    await training.show(training.runs[0]!)
+    expect([training.opened?.isPaused, runLog.mock.calls.length]).toEqual([false, 1])
+    listed[0] = { ...old, step: 8, checkpointStep: 8 }
+    runLog.mockResolvedValue([{ ...stepEvent(8), type: 'step' }])
+    await training.refresh()
+    expect([training.opened?.step, training.opened?.checkpointStep, training.opened?.isPaused]).toEqual([
+      8,
+      8,
+      true,
+    ])
+    expect(training.opened?.history.steps).toEqual([8])
+  })
+
+  test('a list that a later one overtook is dropped', async () => {
+    const answers: ((runs: RunInfo[]) => void)[] = []
+    const { training } = stage({ runs: () => new Promise((resolve) => answers.push(resolve)) })
+    const both = [training.refresh(), training.refresh()]
+    answers[1]!([old])
+    answers[0]!([])
+    await Promise.all(both)
+    expect(training.runs).toEqual([old])
+  })
+
+  test('a paused run in hand is renamed while another one is looked at', async () => {
+    const paused: RunInfo = { ...old, step: 5 }
+    const other: RunInfo = { ...old, id: 'b', name: 'other', createdAt: 0 }
+    const { training, listed, saved } = stage({
+      resumeTraining: async () => paused,
+      renameRun: async (id, name) => {
+        const i = listed.findIndex((run) => run.id === id)
+        listed[i] = { ...listed[i]!, name }
+      },
+    })
+    listed.push(paused, other)
+    saved.set('a', { dataset: zip })
+    await training.start()
+    await training.resume(paused)
+    expect(training.live).toBeDefined()
+    await training.show(other)
+    await training.rename(paused, 'New')
+    expect(training.listed.map(({ name }) => name)).toEqual(['New', 'other'])
+    expect([training.live?.run?.name, training.opened?.run?.name]).toEqual(['New', 'other'])
+  })
+
+  test('that cannot be renamed or deleted stay as they are, with words', async () => {
+    const refuse = async () => {
+      throw named('TrainingError', 'train: this run is training in another tab or process.')
+    }
+    const { training, listed, saved } = stage({ renameRun: refuse, deleteRun: refuse })
+    listed.push(old)
+    saved.set('a', { dataset: zip })
+    await training.start()
+    await training.show(old)
+    await training.rename(old, 'New')
+    expect([training.opened?.run?.name, training.problem?.name]).toEqual(['mine', 'TrainingError'])
+    training.problem = undefined
+    await training.remove(old)
+    expect([saved.size, training.opened?.run?.id, training.view]).toEqual([1, 'a', 'run'])
+    expect(training.problem).toMatchObject({ title: 'This run is training in another tab or program.' })
+  })
+
+  test('are compared though one of them cannot be read', async () => {
+    const { training } = stage({
+      runLog: async (id) => {
+        if (id === 'a') throw named('CheckpointError', 'log.jsonl: damaged')
+        return [{ ...stepEvent(1), type: 'step' }]
+      },
+    })
+    const views = await training.compare([old, { ...old, id: 'b' }])
+    expect(views.map(({ problem, history }) => [problem?.detail, history.steps.length])).toEqual([
+      ['log.jsonl: damaged', 0],
+      [undefined, 1],
+    ])
+  })
+
   test('are renamed and deleted, with the data kept for them', async () => {
     const renameRun = vi.fn(async () => {})
     const deleteRun = vi.fn(async () => {})
@@ -383,9 +631,11 @@ describe('runs of an earlier visit', () => {
     await training.rename(old, ' New ')
     expect(renameRun).toHaveBeenCalledWith('a', 'New')
     expect(training.opened?.run?.name).toBe('New')
+    const { arrivals } = training
     await training.remove(old)
     expect(deleteRun).toHaveBeenCalledWith('a')
     expect([saved.size, training.opened, training.view]).toEqual([0, undefined, 'runs'])
+    expect(training.arrivals).toBe(arrivals + 1)
   })
 })
 
@@ -413,8 +663,12 @@ describe('connectors', () => {
       },
     })
     expect(await training.import([])).toBe(false)
-    expect(training.problem).toMatchObject({ name: 'CheckpointError', detail: 'import: 2 tensors missing' })
-    expect(training.connector).toBeUndefined()
+    // Told where the files were given.
+    expect(training.importProblem).toMatchObject({
+      name: 'CheckpointError',
+      detail: 'import: 2 tensors missing',
+    })
+    expect([training.problem, training.connector]).toEqual([undefined, undefined])
   })
 })
 
@@ -431,4 +685,22 @@ test('a gradient check tells how far it is and what came of it', async () => {
   await training.checkGradients({ directions: 3, seed: 0 })
   expect(seen).toEqual([{ done: 3, total: 9 }])
   expect([training.report, training.checked]).toEqual([report, undefined])
+})
+
+test('a gradient check is cancelled without a report', async () => {
+  let cancel = () => {}
+  const { training } = stage({
+    checkGradients: () => new Promise((_, reject) => (cancel = () => reject(named('AbortError')))),
+    cancelOpening: async () => cancel(),
+  })
+  const checked = training.checkGradients({ directions: 3, seed: 0 })
+  const cancelled = training.cancelCheck()
+  expect(training.isCancellingCheck).toBe(true)
+  await Promise.all([cancelled, checked])
+  expect([training.report, training.checkProblem, training.checked, training.isCancellingCheck]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    false,
+  ])
 })

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { explain, explainTraining, isAbort, KNOWN_ERROR_NAMES, type Surroundings } from './explain'
+import {
+  explain,
+  explainTraining,
+  isAbort,
+  KNOWN_ERROR_NAMES,
+  pointsToDetail,
+  type Surroundings,
+} from './explain'
 
 const fine: Surroundings = { hasWebGpu: true, isSecureContext: true, isOnline: true }
 const error = (name: string, message = 'op: expected this, came that, do so') =>
@@ -59,6 +66,46 @@ describe('explain', () => {
     }
     expect(explainTraining(error('OutOfMemoryError'), fine).advice).toContain('micro-batch')
     expect(explainTraining(error('DeviceLostError'), fine).remedies).toContain('reload-model')
+  })
+
+  test('tells apart why training cannot begin or go on', () => {
+    const of = (message: string) => explainTraining(error('TrainingError', message), fine)
+    const diverged = of('train: loss or gradient was not finite in 5 steps in a row.')
+    expect(diverged.title).toContain('no longer finite')
+    expect(diverged.advice).toContain('lower learning rate')
+    expect(of('train: this run is training in another tab or process. Pause it there first.').title).toBe(
+      'This run is training in another tab or program.',
+    )
+    expect(of('train: another run is training. Pause or stop it first.').title).toBe(
+      'Another run is training.',
+    )
+    for (const message of [
+      "train: this run's precision was f16, but now it is q8. Load the model so.",
+      'train: expected the data as when this run began, got another. Give the same data again.',
+    ]) {
+      const { title, advice } = of(message)
+      expect(title).toBe('Training cannot begin or go on so.')
+      expect(advice).not.toContain('learning rate')
+    }
+  })
+
+  test('knows where advice sends to the details', () => {
+    const points = (name: string, message?: string) =>
+      pointsToDetail(explainTraining(error(name, message), fine))
+    expect(['DatasetError', 'TrainingError', 'ConfigError'].map((name) => points(name))).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect([points('OutOfMemoryError'), points('DatasetError', '')]).toEqual([false, false])
+  })
+
+  test('what nobody foresaw says that runs are kept', () => {
+    expect(explainTraining(error('Odd'), fine)).toMatchObject({
+      title: 'Something went wrong.',
+      advice: expect.stringContaining('runs are kept'),
+      remedies: ['reload-page'],
+    })
   })
 
   test('knows a cancellation', () => {

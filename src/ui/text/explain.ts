@@ -135,12 +135,32 @@ const SENTENCES: Record<KnownErrorName, Sentence | ((message: string, around: Su
       'together with the pictures.',
     remedies: [],
   },
-  TrainingError: {
-    title: 'Training stopped.',
-    advice:
-      'The details say why. Runs keep their last checkpoint: change what is named there, or lower the learning rate, ' +
-      'and go on or start again.',
-    remedies: [],
+  TrainingError(message) {
+    if (/not finite/.test(message))
+      return {
+        title: 'Training stopped: its numbers were no longer finite.',
+        advice:
+          'Start a new run with a lower learning rate, a longer warm-up, or the model in f32. This run keeps its last ' +
+          'checkpoint, which the new one may begin with.',
+        remedies: [],
+      }
+    if (/another tab/.test(message))
+      return {
+        title: 'This run is training in another tab or program.',
+        advice: 'Pause it there, or close that tab, then try again.',
+        remedies: [],
+      }
+    if (/another run/.test(message))
+      return {
+        title: 'Another run is training.',
+        advice: 'Pause it or stop it first, then try again.',
+        remedies: [],
+      }
+    return {
+      title: 'Training cannot begin or go on so.',
+      advice: 'The details say why, and what to change. Runs keep their last checkpoint.',
+      remedies: [],
+    }
   },
   AbortError: { title: 'Cancelled.', advice: '', remedies: [] },
   WorkerCrashError: {
@@ -170,6 +190,10 @@ export function explain(error: unknown, around: Surroundings): Problem {
   const entry = Object.hasOwn(SENTENCES, name) ? SENTENCES[name as KnownErrorName] : UNKNOWN
   const sentence = typeof entry === 'function' ? entry(message, around) : entry
   return { name, detail: message, ...sentence }
+}
+
+const UNKNOWN_IN_TRAINING: Partial<Sentence> = {
+  advice: 'Try again. If it stays, reload the page; runs are kept up to their last checkpoint.',
 }
 
 /** What to do instead where an error came while a connector was trained or its training planned. */
@@ -218,10 +242,14 @@ const IN_TRAINING: Partial<Record<KnownErrorName, Partial<Sentence>>> = {
 /** The sentence for an error that came while training: `explain`, with advice for a run instead of a chat. */
 export function explainTraining(error: unknown, around: Surroundings): Problem {
   const problem = explain(error, around)
-  const instead = Object.hasOwn(IN_TRAINING, problem.name)
-    ? IN_TRAINING[problem.name as KnownErrorName]
-    : undefined
+  const isKnown = Object.hasOwn(SENTENCES, problem.name)
+  const instead = isKnown ? IN_TRAINING[problem.name as KnownErrorName] : UNKNOWN_IN_TRAINING
   return { ...problem, ...instead, remedies: (instead?.remedies ?? problem.remedies).filter(isOfModels) }
+}
+
+/** True where the advice sends the visitor to the engine's own words. */
+export function pointsToDetail({ advice, detail }: Problem): boolean {
+  return detail !== '' && /\bdetails\b/i.test(advice)
 }
 
 /** Remedies that mean the same wherever they stand; `retry` and `new-chat` are a chat's. */

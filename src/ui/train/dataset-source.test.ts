@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { absolute, SAMPLE_SET, sourceName, sourceOfFiles } from './dataset-source'
-import { DataPictures, endingWith } from './pictures'
+import { DataPictures, PathIndex } from './pictures'
 import { fileName, unzipped, zipOf } from './zip'
 
 const picked = (...paths: string[]) => paths.map((path) => ({ path, file: new File([path], path) }))
@@ -40,15 +40,36 @@ test('the sample set has an address that a worker understands', () => {
     url: 'https://x.example/app/samples/stage-1.zip',
   })
   const files = sourceOfFiles(picked('a.json'))
-  expect(absolute(files, 'https://x.example/')).toBe(files)
+  expect(absolute(files, 'https://x.example/')).toEqual(files)
 })
 
 describe('pictures of data', () => {
-  test('are found in folders, the nearest first', () => {
-    const names = ['set/train/images/1.png', 'set/images/1.png', 'set/images/11.png']
-    expect(endingWith(names, 'images/1.png')).toBe('set/images/1.png')
-    expect(endingWith(names, './images/11.png')).toBe('set/images/11.png')
-    expect(endingWith(names, '1.jpg')).toBeUndefined()
+  test('are found by the folders that agree, the shortest path first', () => {
+    const paths = ['set/train/images/1.png', 'set/images/1.png', 'set/images/11.png', 'set/e\u0301/Ä.JPG']
+    const index = new PathIndex(paths.map((path) => [path, path]))
+    expect(index.find('images/1.png')).toBe('set/images/1.png')
+    expect(index.find('./images/11.png')).toBe('set/images/11.png')
+    expect(index.find('train/images/1.png')).toBe('set/train/images/1.png')
+    expect(index.find('/data/coco/images/1.png')).toBe('set/images/1.png')
+    expect(index.find('set\\images\\1.png')).toBe('set/images/1.png')
+    expect(index.find('\u00e9/ä.jpg')).toBe('set/e\u0301/Ä.JPG')
+    expect(index.find('1.jpg')).toBeUndefined()
+    expect(index.find('.png')).toBeUndefined()
+  })
+
+  test('are found in a folder of 10,000 without passing all of them for each', async () => {
+    const file = new File(['x'], 'x')
+    let read = 0
+    const files = Array.from({ length: 10_000 }, (_, i) => ({
+      get path() {
+        read++
+        return `set/images/${i}.png`
+      },
+      file,
+    }))
+    const pictures = new DataPictures({ kind: 'files', files }, 'https://x.example/')
+    for (let i = 0; i < 64; i++) expect(await pictures.get(`images/${i * 150}.png`)).toBe(file)
+    expect(read).toBe(10_000)
   })
 
   test('come from files and from typed captions', async () => {

@@ -70,6 +70,25 @@ test('a repeated step replaces itself even without a rewind', () => {
   expect(history.evaluationLosses).toEqual([2, 7])
 })
 
+test('tells how fast the last ten steps were, from how long they took', () => {
+  const history = new History()
+  expect(history.speed).toBeUndefined()
+  history.add(step(1, { ms: 9000 }))
+  expect(history.speed?.stepsPerSecond).toBeCloseTo(1 / 9)
+  for (let at = 2; at <= 12; at++) history.add(step(at, { ms: 200 }))
+  expect(history.speed?.stepsPerSecond).toBeCloseTo(5)
+  expect(history.speed?.tokensPerSecond).toBeCloseTo(500)
+  history.rewind(1)
+  expect(history.speed?.stepsPerSecond).toBeCloseTo(1 / 9)
+})
+
+test('the last loss is that of a step that changed something', () => {
+  const history = filled()
+  history.add(step(7, { skipped: true }))
+  expect(history.lastLoss).toBe(4 / 6)
+  expect(new History().lastLoss).toBeUndefined()
+})
+
 test('the second group of rates is kept beside the first', () => {
   const history = new History()
   history.add(step(1, { samplerLr: 1e-4 }))

@@ -1,5 +1,8 @@
 import type { CaptionRecord, EvaluationRecord, LogRecord, StepRecord } from '../../worker/client'
 
+/** Steps whose speed is told, as many as the engine takes while it trains. */
+const SPEED_STEPS = 10
+
 /** Everything a run has written down, in columns as plots want them. Not reactive: RunView tells when it grew. */
 export class History {
   steps: number[] = []
@@ -15,6 +18,7 @@ export class History {
   /** Up to each step. */
   #samples: number[] = []
   #tokens: number[] = []
+  #ms: number[] = []
   last: StepRecord | undefined
 
   get samples(): number {
@@ -25,7 +29,22 @@ export class History {
     return this.#tokens.at(-1) ?? 0
   }
 
-  /** Steps that changed nothing because a number was not finite. */
+  /** The loss of the last step that changed something. */
+  get lastLoss(): number | undefined {
+    return this.losses.findLast((loss) => loss !== null) ?? undefined
+  }
+
+  /** How fast the last few steps were; undefined where the log does not tell. */
+  get speed(): { stepsPerSecond: number; tokensPerSecond: number } | undefined {
+    const end = this.steps.length - 1
+    const start = Math.max(-1, end - SPEED_STEPS)
+    const between = (sums: number[]) => (sums[end] ?? 0) - (sums[start] ?? 0)
+    const seconds = between(this.#ms) / 1000
+    if (!(seconds > 0)) return undefined
+    return { stepsPerSecond: (end - start) / seconds, tokensPerSecond: between(this.#tokens) / seconds }
+  }
+
+  /** Steps that changed nothing because a number was not finite or no row could be used. */
   get skippedSteps(): number {
     return this.losses.reduce<number>((count, loss) => count + (loss === null ? 1 : 0), 0)
   }
@@ -46,6 +65,7 @@ export class History {
     this.gradNorms.push(finite(record.gradNorm))
     this.#samples.push(this.samples + record.samples)
     this.#tokens.push(this.tokens + record.tokens)
+    this.#ms.push((this.#ms.at(-1) ?? 0) + record.ms)
     this.last = record
   }
 
@@ -70,8 +90,8 @@ export class History {
     const count = this.steps.findLastIndex((at) => at <= step) + 1
     if (count < this.steps.length) this.last = undefined
     const { steps, losses, rates, samplerRates, gradNorms } = this
-    for (const column of [steps, losses, rates, samplerRates, gradNorms, this.#samples, this.#tokens])
-      column.splice(count)
+    const sums = [this.#samples, this.#tokens, this.#ms]
+    for (const column of [steps, losses, rates, samplerRates, gradNorms, ...sums]) column.splice(count)
     const evaluations = this.evaluationSteps.findLastIndex((at) => at <= step) + 1
     this.evaluationSteps.splice(evaluations)
     this.evaluationLosses.splice(evaluations)

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { formatDate, formatLoss, formatNumber, formatRate, formatSteps, modelName } from './numbers'
+import {
+  formatDate,
+  formatLoss,
+  formatNumber,
+  formatPlanTime,
+  formatRate,
+  formatSteps,
+  modelName,
+} from './numbers'
 
 test.each([
   [formatLoss, 2.34711, '2.347'],
@@ -34,4 +42,12 @@ test('a model at an address is called by its folder', () => {
 
 test('a date has its day and time', () => {
   expect(formatDate(new Date(2026, 0, 5, 13, 0).getTime())).toMatch(/^Jan 5, 2026, 1:00\sPM$/)
+})
+
+test('a plan that was not measured says so', () => {
+  expect(formatPlanTime({ fits: true, secondsTotal: 150, secondsPerStep: 0.084 })).toBe(
+    '3 min, validations apart; 84 ms a step as measured here',
+  )
+  expect(formatPlanTime({ fits: false })).toBe('not measured: it does not fit')
+  expect(formatPlanTime({ fits: true })).toBe('not measured')
 })

@@ -1,5 +1,8 @@
 /** Numbers of training as people read them. All functions are pure and use English formatting. */
 
+import type { TrainingPlan } from '../../worker/client'
+import { formatDuration, formatTimeLeft } from '../text/format'
+
 /** A loss: `2.347`. */
 export function formatLoss(loss: number | undefined): string {
   if (loss === undefined || !Number.isFinite(loss)) return '–'
@@ -31,6 +34,15 @@ export function formatSteps(stepsPerSecond: number | undefined): string {
   return stepsPerSecond >= 1
     ? `${formatNumber(stepsPerSecond)} steps/s`
     : `${formatNumber(1 / stepsPerSecond)} s a step`
+}
+
+/** What a run takes: `3 min, validations apart; 84 ms a step as measured here`, or that nobody knows. */
+export function formatPlanTime(plan: Pick<TrainingPlan, 'fits' | 'secondsTotal' | 'secondsPerStep'>): string {
+  const { fits, secondsTotal, secondsPerStep } = plan
+  if (secondsTotal === undefined || secondsPerStep === undefined)
+    return fits ? 'not measured' : 'not measured: it does not fit'
+  const step = formatDuration(secondsPerStep * 1000)
+  return `${formatTimeLeft(secondsTotal)}, validations apart; ${step} a step as measured here`
 }
 
 /** A checkpoint's name in a few words: of one at an address, as bundled ones are, its folder. */

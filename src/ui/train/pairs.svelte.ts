@@ -47,11 +47,6 @@ export class Pairs {
     URL.revokeObjectURL(pair.url)
   }
 
-  clear() {
-    for (const { url } of this.list) URL.revokeObjectURL(url)
-    this.list = []
-  }
-
   /** Data of the pictures that have a caption. */
   source(): DatasetSource {
     const pairs = this.captioned.map(({ name, blob, caption }) => ({

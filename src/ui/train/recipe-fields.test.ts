@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { KnownRecipe, Recipe } from '../../worker/client'
-import { describeValue, differingFields, FIELDS, parseField, type FieldKey } from './recipe-fields'
+import {
+  describeValue,
+  differingFields,
+  FIELDS,
+  heldOutHint,
+  heldOutProblem,
+  parseField,
+  startField,
+  type FieldKey,
+} from './recipe-fields'
 import { RecipeForm } from './recipe-form.svelte'
 
 const recipe: Recipe = {
@@ -71,6 +80,27 @@ describe('parseField', () => {
   })
 })
 
+test('the connector in use is offered by its name, and only while there is one', () => {
+  const start = field('start')
+  const offered = (inUse: string | undefined, chosen: string) =>
+    startField(start, inUse, chosen).options!.map(({ value, label }) => `${value}: ${label}`)
+  const own = ['fresh: new random weights', 'checkpoint: the checkpoint’s weights']
+  expect(offered(undefined, 'fresh')).toEqual(own)
+  expect(offered('Mine', 'fresh')).toEqual([...own, 'in-use: the connector you chat with now: Mine'])
+  // A choice that stands is shown, with the problem beneath.
+  expect(offered(undefined, 'in-use')).toEqual([...own, 'in-use: the connector in use'])
+  expect(startField(field('seed'), 'Mine', 'fresh')).toBe(field('seed'))
+})
+
+test('what held-out rows are depends on the data', () => {
+  expect(heldOutHint({ usable: 200, heldOutRows: 0 })).toMatch(/so many of the 200, .* 0 keeps none/)
+  expect(heldOutHint({ usable: 200, heldOutRows: 1500 })).toMatch(/Of the 1,500 .* 0 takes all/)
+  expect(heldOutProblem(199, { usable: 200, heldOutRows: 0 })).toBeUndefined()
+  expect(heldOutProblem(200, { usable: 200, heldOutRows: 0 })).toContain('199 or fewer')
+  expect(heldOutProblem(500, { usable: 200, heldOutRows: 1 })).toBeUndefined()
+  expect(heldOutProblem(500, undefined)).toBeUndefined()
+})
+
 describe('differingFields', () => {
   test('tells only what differs, in words', () => {
     const other = { ...recipe, learningRate: 5e-4, steps: 100, start: 'checkpoint' as const }
@@ -80,8 +110,8 @@ describe('differingFields', () => {
         label: 'Connector starts from',
         values: ['new random weights', 'the checkpoint’s weights'],
       },
-      { key: 'learningRate', label: 'Learning rate', values: ['0.001', '0.0005'] },
       { key: 'steps', label: 'Steps', values: ['as epochs say', '100'] },
+      { key: 'learningRate', label: 'Learning rate', values: ['0.001', '0.0005'] },
     ])
   })
 

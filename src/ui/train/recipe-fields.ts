@@ -1,4 +1,5 @@
-import type { Recipe } from '../../worker/client'
+import type { DatasetInfo, Recipe } from '../../worker/client'
+import { formatCount } from '../text/format'
 
 /** A setting of a recipe that the page lets be edited; the name stands beside. */
 export type FieldKey = Exclude<keyof Recipe, 'name'>
@@ -26,20 +27,75 @@ export interface FieldGroup {
   readonly fields: readonly Field[]
 }
 
-/** Every editable setting, in the order of the page; the ranges are the engine's. */
-export const FIELD_GROUPS: readonly FieldGroup[] = [
+const START: Field = {
+  key: 'start',
+  label: 'Connector starts from',
+  kind: 'choice',
+  options: [
+    { value: 'fresh', label: 'new random weights' },
+    { value: 'checkpoint', label: 'the checkpoint’s weights' },
+    { value: 'in-use', label: 'the connector in use' },
+  ],
+}
+
+/** Settings that most runs are told apart by; the ranges are the engine's, as everywhere here. */
+export const MAIN_GROUPS: readonly FieldGroup[] = [
+  {
+    title: 'Start and length',
+    fields: [
+      START,
+      { key: 'epochs', label: 'Epochs', kind: 'number', min: 0, excludes: 'min', max: 1e6 },
+      {
+        key: 'steps',
+        label: 'Steps',
+        hint: 'Instead of epochs.',
+        kind: 'integer',
+        min: 1,
+        max: 1e9,
+        empty: 'as epochs say',
+      },
+    ],
+  },
+  {
+    title: 'Rate',
+    fields: [
+      { key: 'learningRate', label: 'Learning rate', kind: 'number', min: 0, excludes: 'min', max: 1 },
+      {
+        key: 'samplerLearningRate',
+        label: 'Rate of samplers',
+        hint: 'Of Cambrian’s vision_query and vision_sampler. Other connectors have none.',
+        kind: 'number',
+        min: 0,
+        max: 1,
+        excludes: 'min',
+        empty: 'as the learning rate',
+      },
+      {
+        key: 'schedule',
+        label: 'Schedule',
+        kind: 'choice',
+        options: [
+          { value: 'cosine', label: 'cosine, down to 0' },
+          { value: 'linear', label: 'linear, down to 0' },
+          { value: 'constant', label: 'constant' },
+        ],
+      },
+      {
+        key: 'warmupRatio',
+        label: 'Warm-up, share of all steps',
+        kind: 'number',
+        min: 0,
+        max: 1,
+      },
+    ],
+  },
+]
+
+/** Settings that most runs leave as their recipe has them. */
+export const MORE_GROUPS: readonly FieldGroup[] = [
   {
     title: 'What learns',
     fields: [
-      {
-        key: 'start',
-        label: 'Connector starts from',
-        kind: 'choice',
-        options: [
-          { value: 'checkpoint', label: 'the checkpoint’s weights' },
-          { value: 'fresh', label: 'new random weights' },
-        ],
-      },
       {
         key: 'template',
         label: 'Template',
@@ -77,39 +133,6 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
-    title: 'Rate',
-    fields: [
-      { key: 'learningRate', label: 'Learning rate', kind: 'number', min: 0, excludes: 'min', max: 1 },
-      {
-        key: 'samplerLearningRate',
-        label: 'Rate of samplers',
-        hint: 'Of Cambrian’s vision_query and vision_sampler. Other connectors have none.',
-        kind: 'number',
-        min: 0,
-        max: 1,
-        excludes: 'min',
-        empty: 'as the learning rate',
-      },
-      {
-        key: 'schedule',
-        label: 'Schedule',
-        kind: 'choice',
-        options: [
-          { value: 'cosine', label: 'cosine, down to 0' },
-          { value: 'linear', label: 'linear, down to 0' },
-          { value: 'constant', label: 'constant' },
-        ],
-      },
-      {
-        key: 'warmupRatio',
-        label: 'Warm-up, share of all steps',
-        kind: 'number',
-        min: 0,
-        max: 1,
-      },
-    ],
-  },
-  {
     title: 'Batch',
     fields: [
       {
@@ -128,21 +151,6 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
         kind: 'integer',
         min: 0,
         max: 2 ** 32 - 1,
-      },
-    ],
-  },
-  {
-    title: 'Length',
-    fields: [
-      { key: 'epochs', label: 'Epochs', kind: 'number', min: 0, excludes: 'min', max: 1e6 },
-      {
-        key: 'steps',
-        label: 'Steps',
-        hint: 'Instead of epochs.',
-        kind: 'integer',
-        min: 1,
-        max: 1e9,
-        empty: 'as epochs say',
       },
     ],
   },
@@ -172,7 +180,6 @@ export const RUN_FIELDS: readonly Field<RunKey>[] = [
   {
     key: 'heldOut',
     label: 'Rows to validate on',
-    hint: 'Kept out of training. Of a held-out file, the first so many; 0 for all of it.',
     kind: 'integer',
     min: 0,
     max: 1e6,
@@ -185,7 +192,14 @@ export const RUN_FIELDS: readonly Field<RunKey>[] = [
     min: 0,
     max: 1e9,
   },
-  { key: 'captions', label: 'Pictures captioned at each', kind: 'integer', min: 0, max: 64 },
+  {
+    key: 'captions',
+    label: 'Pictures captioned at each validation',
+    hint: 'Of the rows to validate on, the first so many.',
+    kind: 'integer',
+    min: 0,
+    max: 64,
+  },
   {
     key: 'checkpointEvery',
     label: 'Steps between checkpoints',
@@ -197,7 +211,40 @@ export const RUN_FIELDS: readonly Field<RunKey>[] = [
 ]
 
 /** All fields of a recipe in a row. */
-export const FIELDS: readonly Field[] = FIELD_GROUPS.flatMap(({ fields }) => fields)
+export const FIELDS: readonly Field[] = [...MAIN_GROUPS, ...MORE_GROUPS].flatMap(({ fields }) => fields)
+
+/** What 0 and other numbers of held-out rows mean depends on whether the data brings a file of them. */
+export function heldOutHint(data: Pick<DatasetInfo, 'usable' | 'heldOutRows'> | undefined): string {
+  if (!data) return 'Kept out of training.'
+  if (data.heldOutRows)
+    return `Of the ${formatCount(data.heldOutRows)} in the held-out file, the first so many; 0 takes all of them.`
+  return `Kept out of training: so many of the ${formatCount(data.usable)}, chosen by the seed; 0 keeps none.`
+}
+
+/** Why so many rows cannot be held out, or nothing where they can. */
+export function heldOutProblem(
+  count: number,
+  data: Pick<DatasetInfo, 'usable' | 'heldOutRows'> | undefined,
+): string | undefined {
+  if (!data?.usable || data.heldOutRows || count < data.usable) return undefined
+  const most = data.usable - 1
+  return most === 0
+    ? 'The only usable row is left to train on: hold out 0.'
+    : `At least one of the ${formatCount(data.usable)} usable rows is left to train on: hold out ${formatCount(most)} or fewer.`
+}
+
+/** The field of the start as it can be chosen: the connector in use by its name, and only while there is one. */
+export function startField(field: Field, inUse: string | undefined, chosen: string | undefined): Field {
+  if (field.key !== 'start') return field
+  const named = (label: string) => (inUse === undefined ? label : `the connector you chat with now: ${inUse}`)
+  return {
+    ...field,
+    options: (field.options ?? []).flatMap((option) => {
+      if (option.value !== 'in-use') return option
+      return inUse === undefined && chosen !== 'in-use' ? [] : { ...option, label: named(option.label) }
+    }),
+  }
+}
 
 /** What a field's text means, or why it means nothing, in a sentence for the visitor. */
 export function parseField(

@@ -1,4 +1,4 @@
-import type { LogRecord, RunInfo, SkippedRow, TrainingEvent } from '../../worker/client'
+import type { LogRecord, RunInfo, RunState, SkippedRow, TrainingEvent } from '../../worker/client'
 import type { Problem } from '../text/explain'
 import { captionHistories, History } from './history'
 
@@ -28,8 +28,9 @@ export class RunView {
   latest = $state.raw<Of<'step'>>()
   features = $state.raw<Of<'features'>>()
   validating = $state.raw<Of<'validating'>>()
+  /** Rows that turned out to be unusable while it trained. */
   skipped = $state.raw<readonly SkippedRow[]>([])
-  skippedCount = $state(0)
+  #skippedCount = $state(0)
   checkpointStep = $state(0)
   /** What the engine had to say about it. */
   notices = $state.raw<readonly string[]>([])
@@ -44,6 +45,26 @@ export class RunView {
   })
   readonly step = $derived(this.latest?.step ?? this.run?.step ?? 0)
   readonly isPaused = $derived(!this.isGoing && canGoOn(this.run))
+  /** Asked for, and no event has come yet: its data is read, its model measured. */
+  readonly isBeginning = $derived(this.isGoing && (this.asked === 'start' || this.asked === 'resume'))
+  /** All rows left out: those that its data began with, and those found since. */
+  readonly skippedCount = $derived(Math.max(this.#skippedCount, this.run?.dataset.skipped ?? 0))
+  /** Of these, those found since. */
+  readonly foundCount = $derived(this.skippedCount - (this.run?.dataset.skipped ?? 0))
+  /** What is listed of it, as far as it is by now. */
+  readonly info = $derived.by((): RunInfo | undefined => {
+    void this.version
+    if (!this.run) return undefined
+    const loss = this.history.lastLoss ?? this.run.loss
+    const evaluationLoss = this.history.evaluationLosses.at(-1) ?? this.run.evaluationLoss
+    return {
+      ...this.run,
+      step: this.step,
+      checkpointStep: this.checkpointStep,
+      ...(loss !== undefined && { loss }),
+      ...(evaluationLoss !== undefined && { evaluationLoss }),
+    }
+  })
 
   #queue: TrainingEvent[] = []
   #isScheduled = false
@@ -53,12 +74,19 @@ export class RunView {
     this.name = name
     this.run = run
     this.checkpointStep = run?.checkpointStep ?? 0
-    this.skippedCount = run?.dataset.skipped ?? 0
     this.#schedule = schedule
   }
 
-  /** Takes a stored log; it stands before everything that is told later. */
+  /** Takes what is listed of it now, where nobody tells of it. */
+  adopt(run: RunInfo) {
+    this.run = run
+    this.checkpointStep = run.checkpointStep
+    if (this.latest?.step !== run.step) this.latest = undefined
+  }
+
+  /** Takes a stored log in place of what it has; what is told later stands behind it. */
   fill(records: readonly LogRecord[]) {
+    this.history.rewind(-1)
     for (const record of records) this.history.add(record)
     this.version++
   }
@@ -67,6 +95,9 @@ export class RunView {
   rewind() {
     this.history.rewind(this.run?.checkpointStep ?? 0)
     this.latest = undefined
+    // Whoever trains it finds them again.
+    this.skipped = []
+    this.#skippedCount = 0
     this.version++
   }
 
@@ -111,7 +142,7 @@ export class RunView {
         this.history.add(event)
         return
       case 'skipped':
-        this.skippedCount = event.count
+        this.#skippedCount = event.count
         if (this.skipped.length < LISTED_ROWS) this.skipped = [...this.skipped, event.row]
         return
       case 'checkpoint':
@@ -123,13 +154,31 @@ export class RunView {
   }
 }
 
-/** A run that can be gone on with. One that is said to run, though nobody holds it, was cut short. */
+/** A run that can be gone on with here. One that is said to run, though nobody holds it, was cut short. */
 export function canGoOn(run: RunInfo | undefined): boolean {
-  return run !== undefined && run.state !== 'done' && run.step < run.steps
+  return run !== undefined && !run.isElsewhere && run.state !== 'done' && run.step < run.steps
 }
 
-/** A run's state in a word. One that nobody trains was cut short, whatever was written down last. */
-export function stateName(run: RunInfo, isGoing: boolean): RunInfo['state'] {
+/** A run whose files cannot be read: no more than its folder and the reason are known. */
+export function isDamaged(run: RunInfo): boolean {
+  return run.steps === 0
+}
+
+/** What a run is at. */
+export type RunStatus = RunState | 'elsewhere'
+
+export const STATUS_NAMES: Readonly<Record<RunStatus, string>> = {
+  running: 'running',
+  paused: 'paused',
+  stopped: 'stopped',
+  done: 'done',
+  failed: 'failed',
+  elsewhere: 'training in another tab',
+}
+
+/** What a run is at. One that nobody trains was cut short, whatever was written down last. */
+export function statusOf(run: RunInfo, isGoing: boolean): RunStatus {
   if (isGoing) return 'running'
+  if (run.isElsewhere) return 'elsewhere'
   return run.state === 'running' ? 'paused' : run.state
 }

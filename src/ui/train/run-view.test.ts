@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RunInfo, TrainingEvent } from '../../worker/client'
-import { canGoOn, RunView, stateName } from './run-view.svelte'
+import { canGoOn, isDamaged, RunView, statusOf } from './run-view.svelte'
 
 const run = {
   id: 'a',
@@ -87,7 +87,10 @@ describe('a run that is looked at', () => {
         count: row + 3,
       })
     view.flush()
-    expect([view.skipped.length, view.skippedCount]).toEqual([100, 152])
+    expect([view.skipped.length, view.skippedCount, view.foundCount]).toEqual([100, 152, 150])
+    // Whoever goes on with it finds them again.
+    view.rewind()
+    expect([view.skipped.length, view.skippedCount]).toEqual([0, 2])
   })
 
   test('says a notice once', () => {
@@ -110,11 +113,47 @@ describe('a run that is looked at', () => {
   })
 })
 
+describe('what is listed of it', () => {
+  test('is as far as the last event', () => {
+    const { view } = stage()
+    expect(view.info).toBeUndefined()
+    view.onEvent({ type: 'run', run })
+    view.onEvent(step(4))
+    view.onEvent({ type: 'evaluation', step: 4, loss: 2, samples: 8 })
+    view.onEvent({ type: 'checkpoint', step: 4 })
+    view.flush()
+    expect(view.info).toMatchObject({ id: 'a', step: 4, checkpointStep: 4, loss: 0.25, evaluationLoss: 2 })
+  })
+
+  test('is what was listed where no log was read, and what is listed later', () => {
+    const { view } = stage({ ...run, step: 4, checkpointStep: 2, loss: 3 } as RunInfo)
+    expect(view.info).toMatchObject({ step: 4, checkpointStep: 2, loss: 3 })
+    view.adopt({ ...run, step: 6, checkpointStep: 6, loss: 1 } as RunInfo)
+    expect(view.info).toMatchObject({ step: 6, checkpointStep: 6, loss: 1 })
+  })
+
+  test('a log takes the place of the one before', () => {
+    const { view } = stage(run)
+    const records = (count: number) =>
+      Array.from({ length: count }, (_, i) => step(i + 1) as Extract<TrainingEvent, { type: 'step' }>)
+    view.fill(records(5))
+    view.fill(records(3))
+    expect(view.history.steps).toEqual([1, 2, 3])
+  })
+})
+
 test('a run that is said to run though nobody trains it can be gone on with', () => {
   expect(canGoOn(run)).toBe(true)
-  expect(stateName(run, false)).toBe('paused')
-  expect(stateName(run, true)).toBe('running')
+  expect(statusOf(run, false)).toBe('paused')
+  expect(statusOf(run, true)).toBe('running')
   expect(canGoOn({ ...run, state: 'done', step: 10 })).toBe(false)
   expect(canGoOn(undefined)).toBe(false)
-  expect(stateName({ ...run, state: 'failed' }, false)).toBe('failed')
+  expect(statusOf({ ...run, state: 'failed' }, false)).toBe('failed')
+})
+
+test('a run that another tab trains cannot, nor can one whose files are damaged', () => {
+  const elsewhere: RunInfo = { ...run, isElsewhere: true }
+  expect([canGoOn(elsewhere), statusOf(elsewhere, false)]).toEqual([false, 'elsewhere'])
+  const damaged: RunInfo = { ...run, state: 'failed', steps: 0, createdAt: 0 }
+  expect([canGoOn(damaged), isDamaged(damaged), isDamaged(run)]).toEqual([false, true, false])
 })

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { align, decimate, indicesWithin, lowerBound, smooth } from './series'
+import {
+  align,
+  decimate,
+  extentOf,
+  indicesWithin,
+  liesBeyond,
+  lowerBound,
+  moved,
+  smooth,
+  zoomed,
+} from './series'
 
 describe('smooth', () => {
   test('begins at the first value and follows slowly', () => {
@@ -80,5 +90,44 @@ describe('align', () => {
     const curves = [{ label: 'loss', steps: long, values: long.map((step) => 1 / step) }]
     expect(align(curves, 4000).steps.length).toBeLessThanOrEqual(4000)
     expect(align(curves, 4000, 1000, 1100).steps).toEqual(long.slice(998, 1101))
+  })
+})
+
+describe('the steps that are shown', () => {
+  const all = [1, 101] as const
+
+  test('are at first those of every curve', () => {
+    const curve = (...steps: number[]) => ({ label: '', steps, values: steps })
+    expect(extentOf([curve(1, 2, 30), curve(0, 25), curve()])).toEqual([0, 30])
+    expect(extentOf([])).toEqual([0, 1])
+    expect(extentOf([curve(4)])).toEqual([4, 5])
+  })
+
+  test('are fewer and more around the same middle, and all at last', () => {
+    expect(zoomed(undefined, all, 0.5)).toEqual([26, 76])
+    expect(zoomed([26, 76], all, 2)).toBeUndefined()
+    expect(zoomed([90, 101], all, 2)).toEqual([79, 101])
+    expect(zoomed([1, 11], all, 2)).toEqual([1, 21])
+    expect(zoomed(undefined, all, 2)).toBeUndefined()
+  })
+
+  test('are never fewer than two, and those of a short run are all', () => {
+    expect(zoomed([50, 53], all, 0.5)).toEqual([50.5, 52.5])
+    expect(zoomed([50.5, 52.5], all, 0.5)).toEqual([50.5, 52.5])
+    expect(zoomed(undefined, [1, 3], 0.5)).toBeUndefined()
+    expect(zoomed(undefined, [1, 8], 0.5)).toEqual([2.75, 6.25])
+  })
+
+  test('move as far as there are any', () => {
+    expect(moved([20, 40], all, 0.5)).toEqual([30, 50])
+    expect(moved([20, 40], all, -2)).toEqual([1, 21])
+    expect(moved([90, 100], all, 0.5)).toEqual([91, 101])
+    expect(moved(undefined, all, 0.5)).toBeUndefined()
+  })
+
+  test('lie beyond a curve that became shorter', () => {
+    expect(liesBeyond([20, 40], [1, 15])).toBe(true)
+    expect(liesBeyond([0, 10], [25, 100])).toBe(true)
+    expect(liesBeyond([10, 40], [1, 15])).toBe(false)
   })
 })

@@ -100,3 +100,46 @@ export function align(
   })
   return { steps, values }
 }
+
+/** The first and the last step that is shown. */
+export type StepRange = readonly [number, number]
+
+/** Zooming ends at so many steps. */
+const FEWEST_STEPS = 2
+
+/** From the first step of any curve to the last of any; at least one step wide. */
+export function extentOf(curves: readonly Curve[]): StepRange {
+  const starts = curves.flatMap(({ steps }) => steps[0] ?? [])
+  const ends = curves.flatMap(({ steps }) => steps.at(-1) ?? [])
+  const start = starts.length ? Math.min(...starts) : 0
+  return [start, Math.max(start + 1, ...ends)]
+}
+
+/** True for steps of a curve that is not there any more. */
+export function liesBeyond(range: StepRange, extent: StepRange): boolean {
+  return range[0] >= extent[1] || range[1] <= extent[0]
+}
+
+/** The steps around the same middle, `factor` times as many, within the extent; undefined for all of them. */
+export function zoomed(
+  range: StepRange | undefined,
+  extent: StepRange,
+  factor: number,
+): StepRange | undefined {
+  const [start, end] = range ?? extent
+  const length = Math.max(FEWEST_STEPS, (end - start) * factor)
+  return within((start + end - length) / 2, length, extent)
+}
+
+/** As many steps, moved by a share of them, within the extent. */
+export function moved(range: StepRange | undefined, extent: StepRange, share: number): StepRange | undefined {
+  if (!range) return undefined
+  const length = range[1] - range[0]
+  return within(range[0] + share * length, length, extent)
+}
+
+function within(start: number, length: number, extent: StepRange): StepRange | undefined {
+  if (length >= extent[1] - extent[0]) return undefined
+  const from = Math.min(Math.max(start, extent[0]), extent[1] - length)
+  return [from, from + length]
+}
