@@ -1,3 +1,4 @@
+import { recipes } from '../../src/model/train/recipes'
 import type {
   CaptionRecord,
   DatasetInfo,
@@ -32,26 +33,12 @@ const named = (name: string, message: string) => Object.assign(new Error(message
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const LLAVA: Recipe = {
-  name: 'llava-1.5',
-  template: 'plain',
-  captionEnd: 'newline',
-  start: 'fresh',
-  learningRate: 1e-3,
-  samplerLearningRate: null,
+  ...recipes['llava-1.5'].recipe,
   imageAspectRatio: 'model',
-  schedule: 'cosine',
-  warmupRatio: 0.03,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
   batchSize: 8,
   accumulate: 1,
   epochs: 2,
-  steps: null,
   maxTokens: 512,
-  seed: 42,
 }
 
 const RECIPES: KnownRecipe[] = [

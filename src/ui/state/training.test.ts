@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { recipes } from '../../model/train/recipes'
 import type { ModelInfo } from '../../worker/api'
 import type {
   DatasetInfo,
@@ -15,28 +16,7 @@ import type { RunData } from '../train/run-data'
 import type { EngineState } from './engine.svelte'
 import { Training } from './training.svelte'
 
-const recipe: Recipe = {
-  name: 'llava-1.5',
-  template: 'plain',
-  captionEnd: 'newline',
-  start: 'fresh',
-  learningRate: 1e-3,
-  samplerLearningRate: null,
-  imageAspectRatio: 'model',
-  schedule: 'cosine',
-  warmupRatio: 0.03,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-  batchSize: 4,
-  accumulate: 4,
-  epochs: 1,
-  steps: null,
-  maxTokens: 2048,
-  seed: 42,
-}
+const recipe: Recipe = { ...recipes['llava-1.5'].recipe, imageAspectRatio: 'model' }
 const known: KnownRecipe = { title: 'LLaVA 1.5', recipe, sources: {} }
 const zip: DatasetSource = { kind: 'zip', file: new File(['12345'], 'set.zip') }
 const info = { name: 'set', rows: 203, usable: 200, heldOutRows: 0, skippedCount: 3 } as DatasetInfo

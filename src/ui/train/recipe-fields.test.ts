@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { recipes } from '../../model/train/recipes'
 import type { KnownRecipe, Recipe } from '../../worker/client'
 import {
   describeValue,
@@ -13,26 +14,10 @@ import {
 import { RecipeForm } from './recipe-form.svelte'
 
 const recipe: Recipe = {
-  name: 'llava-1.5',
-  template: 'plain',
-  captionEnd: 'newline',
-  start: 'fresh',
-  learningRate: 1e-3,
-  samplerLearningRate: null,
+  ...recipes['llava-1.5'].recipe,
   imageAspectRatio: 'model',
-  schedule: 'cosine',
-  warmupRatio: 0.03,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
   batchSize: 8,
   accumulate: 1,
-  epochs: 1,
-  steps: null,
-  maxTokens: 2048,
-  seed: 42,
 }
 const known: KnownRecipe = { title: 'LLaVA 1.5', recipe, sources: {} }
 const field = (key: FieldKey) => FIELDS.find((candidate) => candidate.key === key)!

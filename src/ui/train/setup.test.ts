@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { recipes } from '../../model/train/recipes'
 import type { ModelInfo } from '../../worker/api'
 import type {
   DatasetInfo,
@@ -12,28 +13,7 @@ import type { EngineState } from '../state/engine.svelte'
 import { sourceOfFiles } from './dataset-source'
 import { reasonToWait, TrainingSetup } from './setup.svelte'
 
-const recipe: Recipe = {
-  name: 'llava-1.5',
-  template: 'plain',
-  captionEnd: 'newline',
-  start: 'fresh',
-  learningRate: 1e-3,
-  samplerLearningRate: null,
-  imageAspectRatio: 'model',
-  schedule: 'cosine',
-  warmupRatio: 0.03,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-  batchSize: 4,
-  accumulate: 4,
-  epochs: 1,
-  steps: null,
-  maxTokens: 2048,
-  seed: 42,
-}
+const recipe: Recipe = { ...recipes['llava-1.5'].recipe, imageAspectRatio: 'model' }
 const known: KnownRecipe = { title: 'LLaVA 1.5', recipe, sources: {} }
 const other: KnownRecipe = { title: 'Other', recipe: { ...recipe, name: 'other' }, sources: {} }
 const zip: DatasetSource = { kind: 'zip', file: new File(['12345'], 'set.zip') }

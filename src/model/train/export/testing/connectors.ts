@@ -7,6 +7,7 @@ import { mlp } from '../../../connector/mlp'
 import type { ParameterSpecs } from '../../../parameters'
 import { OriginalCase } from '../../../testing/original'
 import type { ExportedFile, LogRecord, RunInfo } from '../../definition'
+import { recipes } from '../../recipes'
 
 /** A model's connector: its parameters and the model's config. */
 export interface ConnectorCase {
@@ -58,25 +59,11 @@ export const run: RunInfo = {
   model: 'owner/tiny-llava@main',
   createdAt: Date.UTC(2026, 2, 14, 15, 9),
   recipe: {
-    name: 'llava-1.5',
-    template: 'plain',
-    captionEnd: 'newline',
-    start: 'fresh',
-    learningRate: 1e-3,
+    ...recipes['llava-1.5'].recipe,
     samplerLearningRate: 1e-4,
     imageAspectRatio: 'model',
-    schedule: 'cosine',
-    warmupRatio: 0.03,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
     batchSize: 4,
     accumulate: 2,
-    epochs: 1,
-    steps: null,
-    maxTokens: 2048,
     seed: 7,
   },
   dataset: { name: 'pairs.json', fingerprint: 'f00d', rows: 1200, skipped: 3, heldOut: [5, 8] },
