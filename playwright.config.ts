@@ -8,8 +8,8 @@ const baseURL = `http://127.0.0.1:${port}/`
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/e2e',
-  // The page computes on the CPU here: a second test at the same time would only slow both down.
-  workers: 1,
+  // The page computes on the CPU here, but with one test at a time nearly half of two processors is idle.
+  workers: 2,
   timeout: 240_000,
   expect: { timeout: 60_000 },
   forbidOnly: process.env.CI !== undefined,

@@ -33,7 +33,8 @@ export default defineConfig({
   test: {
     // A process of its own per file: a driver that crashes takes one file with it.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the two processors of a small machine: compiling and reading back leave a quarter of them idle.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // tools/test.mjs reports a suite without tests by itself.
     passWithNoTests: true,

@@ -300,44 +300,6 @@ test('the sample set brings settings of its own and says so', async ({ data }) =
   await data.part('recipe-choice').selectOption('llava-1.5')
 })
 
-test('a paused run outlives the reading of other data that is cancelled', async ({ visit }) => {
-  await visit.open()
-  await visit.part('screen-train').click()
-  await visit.part('train-load').click()
-  await visit.untilReady()
-  await visit.part('type-captions').click()
-  await visit.part('pairs-input').setInputFiles(uploads(BESIDE))
-  for (const caption of await visit.part('pair-caption').all()) await caption.fill('a thing')
-  await visit.part('pairs-use').click()
-  await visit.part('more-settings').click()
-  for (const [key, value] of [
-    ['batchSize', '1'],
-    ['accumulate', '1'],
-    ['steps', '500'],
-    ['evaluateEvery', '0'],
-    ['heldOut', '0'],
-  ])
-    await visit.part(`field-${key}`).locator('input').fill(value!)
-  await visit.part('train-start').click()
-  await expect(visit.part('run-step-count')).not.toHaveText('0')
-  await visit.part('run-pause').click()
-  await expect(visit.part('run-state')).toHaveText('paused')
-
-  await visit.part('train-view-new').click()
-  await visit.part('dataset-change').click()
-  // More rows than are read before the button is clicked.
-  const rows = lines(Array.from({ length: 200_000 }, (_, i) => llavaRow(`${i}.png`, `row ${i}`)))
-  await visit.part('train-files-input').setInputFiles(uploads({ 'many.jsonl': rows }))
-  await visit.part('dataset-cancel').click()
-  await expect(visit.part('train-choose-folder')).toBeEnabled()
-
-  await visit.part('train-view-run').click()
-  await expect(visit.part('run-state')).toHaveText('paused')
-  const paused = await visit.part('run-step-count').innerText()
-  await visit.part('run-step').click()
-  await expect(visit.part('run-step-count')).toHaveText(String(Number(paused) + 1))
-})
-
 test.describe('on an engine that plays', () => {
   const input = (visit: Visit, key: string) => visit.part(`field-${key}`).locator('input')
   const plot = (visit: Visit) => visit.part('train-plan').getByRole('img')
