@@ -49,6 +49,7 @@ export class EngineState {
   #connect: Connect
   #client: EngineClient | undefined
   #probe: Promise<DeviceReport> | undefined
+  #loads = 0
   /** Ends calls where the engine is gone and cannot. */
   #rejects: ((error: unknown) => void)[] = []
 
@@ -109,6 +110,7 @@ export class EngineState {
   /** Loads a model, replacing the one there is. Resolves to true when it is ready; problems go to `problem`. */
   async load(target: LoadTarget): Promise<boolean> {
     if (this.isBusy) return false
+    const number = ++this.#loads
     try {
       if (this.status === 'lost') this.#restart()
       this.problem = undefined
@@ -129,11 +131,14 @@ export class EngineState {
       this.status = 'ready'
       return true
     } catch (error) {
-      this.#fail(error)
+      // One that was left behind with a lost engine may end under the next one.
+      if (number === this.#loads) this.#fail(error)
       return false
     } finally {
-      this.progress = undefined
-      this.isCancelling = false
+      if (number === this.#loads) {
+        this.progress = undefined
+        this.isCancelling = false
+      }
     }
   }
 

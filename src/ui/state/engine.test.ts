@@ -138,6 +138,28 @@ describe('engine state', () => {
     expect([engine.status, engine.problem]).toEqual(['ready', undefined])
   })
 
+  test('a load that ends late, with the engine it was lost with, leaves the next one alone', async () => {
+    let endFirst!: (error: Error) => void
+    let endSecond!: (model: ModelInfo) => void
+    const load = vi
+      .fn()
+      .mockImplementationOnce(() => new Promise((_, reject) => (endFirst = reject)))
+      .mockImplementationOnce(() => new Promise((resolve) => (endSecond = resolve)))
+    const { engine, stage: s } = stage({ load })
+    const first = engine.load(target)
+    await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1))
+    s.tell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    expect(engine.status).toBe('lost')
+    const second = engine.reload()
+    await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(2))
+    endFirst(named('AbortError'))
+    expect(await first).toBe(false)
+    expect(engine.status).toBe('loading')
+    endSecond(info)
+    expect(await second).toBe(true)
+    expect(engine.status).toBe('ready')
+  })
+
   test('an old worker cannot speak for a new one', async () => {
     const { engine, stage: s } = stage()
     await engine.load(target)
