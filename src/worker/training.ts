@@ -13,9 +13,10 @@ import { readLog } from '../model/train/log'
 import { recipes } from '../model/train/recipes'
 import { readSettings } from '../model/train/run-settings'
 import type { Runs } from '../model/train/run-state'
-import { connectorSpecs, OwnConnector, type ConnectorValues } from '../model/train/trained-connector'
+import { connectorSpecs, type ConnectorValues } from '../model/train/trained-connector'
 import { planTraining } from '../model/train/training-plan'
 import { TrainingRun, WEIGHTS, weightsOf, type NewRun, type RunHost } from '../model/train/training-run'
+import { ConnectorInUse } from './connector-in-use'
 import type {
   ConnectorInfo,
   ConnectorLayout,
@@ -68,17 +69,10 @@ interface Live {
   abort: AbortController
 }
 
-/** The connector that chats go through instead of the checkpoint's. */
-interface InUse {
-  readonly own: OwnConnector
-  readonly values: ConnectorValues
-  readonly info: ConnectorInfo
-}
-
 /** The training part of the contract: at most one run trains, and questions are answered between its steps. */
 export class EngineTraining implements TrainingApi {
   private live: Live | undefined
-  private inUse: InUse | undefined
+  private readonly inUse = new ConnectorInUse()
   private readonly data = new OpenedData()
   private opening = new AbortController()
   /** The run that is about to begin or to go on. */
@@ -113,7 +107,7 @@ export class EngineTraining implements TrainingApi {
       planTraining(this.host.model('train'), dataset, request, {
         codecs: this.host.codecs,
         featureStore: await this.host.featureStore(),
-        start: this.inUse?.values,
+        start: this.inUse.values,
         signal,
       }),
     )
@@ -262,24 +256,7 @@ export class EngineTraining implements TrainingApi {
   /** Chats through a connector of these values. Throws: CheckpointError where they do not fit the model. */
   put(values: ConnectorValues | undefined, info: Omit<ConnectorInfo, 'parameters'>): Promise<ConnectorInfo> {
     return this.host.exclusively(async () => {
-      const model = this.host.model('connector')
-      const specs = connectorSpecs(model.opened.blueprint)
-      const parameters = Object.values(specs).reduce(
-        (sum, { shape }) => sum + shape.reduce((product, dim) => product * dim, 1),
-        0,
-      )
-      const told = { ...info, parameters }
-      const own = values && new OwnConnector(model.vlm.gpu, model.opened.blueprint)
-      try {
-        if (values) own?.write(values)
-        await model.vlm.gpu.check()
-      } catch (error) {
-        own?.destroy()
-        throw error
-      }
-      this.inUse?.own.destroy()
-      this.inUse = own && { own, values: values!, info: told }
-      model.useConnector(own?.connector)
+      const told = await this.inUse.put(this.host.model('connector'), values, info)
       this.host.onConversationLost()
       return told
     })
@@ -296,14 +273,15 @@ export class EngineTraining implements TrainingApi {
       const report = await checkGradients(model, {
         ...options,
         codecs: this.host.codecs,
-        start: this.inUse?.values,
+        start: this.inUse.values,
         signal,
         onProgress,
       })
       const { adapter } = model.vlm.gpu
+      const inUse = this.inUse.name
       return {
         model: model.opened.source.name,
-        ...(this.inUse && { connector: this.inUse.info.name }),
+        ...(inUse && { connector: inUse }),
         adapter: adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(' '),
         ...report,
         checks: [...report.checks],
@@ -314,8 +292,7 @@ export class EngineTraining implements TrainingApi {
 
   /** The model is about to go, or is gone with its device: what was trained with it goes on from its last checkpoint. */
   modelGone(): void {
-    this.inUse?.own.destroy()
-    this.inUse = undefined
+    this.inUse.forget()
     const { live } = this
     if (!live) return
     live.wants = 'pause'
@@ -356,6 +333,7 @@ export class EngineTraining implements TrainingApi {
     try {
       return await this.host.exclusively(async () => {
         const model = this.host.model('train')
+        const { name, values } = this.inUse
         // Events come before there is a run to ask for its listener.
         const told: { live?: Live } = {}
         const tell = (event: TrainingEvent) => (told.live?.onEvent ?? onEvent)(event)
@@ -363,7 +341,7 @@ export class EngineTraining implements TrainingApi {
           runs,
           codecs: this.host.codecs,
           featureStore,
-          inUse: this.inUse && { name: this.inUse.info.name, values: this.inUse.values },
+          inUse: values && name !== undefined ? { name, values } : undefined,
           signal: AbortSignal.any([abort.signal, this.opening.signal]),
           onEvent: (event) => {
             // Captions are written in the conversation's cache.

@@ -1,0 +1,51 @@
+import { elementCount } from '../kernels'
+import type { ChatModel } from '../model/chat-model'
+import { connectorSpecs, OwnConnector, type ConnectorValues } from '../model/train/trained-connector'
+import type { ConnectorInfo } from './training-api'
+
+/** The connector that chats go through instead of the checkpoint's, where there is one. */
+export class ConnectorInUse {
+  private other: { own: OwnConnector; values: ConnectorValues; info: ConnectorInfo } | undefined
+
+  get values(): ConnectorValues | undefined {
+    return this.other?.values
+  }
+
+  /** Undefined for the checkpoint's own. */
+  get name(): string | undefined {
+    return this.other?.info.name
+  }
+
+  /** Has chats go through these values, or the checkpoint's own. Throws: CheckpointError where they do not fit the model. */
+  async put(
+    model: ChatModel,
+    values: ConnectorValues | undefined,
+    info: Omit<ConnectorInfo, 'parameters'>,
+  ): Promise<ConnectorInfo> {
+    const { gpu } = model.vlm
+    const { blueprint } = model.opened
+    const parameters = Object.values(connectorSpecs(blueprint)).reduce(
+      (sum, { shape }) => sum + elementCount(shape),
+      0,
+    )
+    const told = { ...info, parameters }
+    const next = values && { own: new OwnConnector(gpu, blueprint), values, info: told }
+    try {
+      next?.own.write(next.values)
+      await gpu.check()
+    } catch (error) {
+      next?.own.destroy()
+      throw error
+    }
+    this.forget()
+    this.other = next
+    model.useConnector(next?.own.connector)
+    return told
+  }
+
+  /** Frees it; its model is about to go. */
+  forget(): void {
+    this.other?.own.destroy()
+    this.other = undefined
+  }
+}
