@@ -4,8 +4,6 @@ import type {
   ConnectorLayout,
   DatasetSource,
   ExportedFile,
-  GradientCheckOptions,
-  GradientReport,
   RunInfo,
   TrainingAction,
   TrainingApi,
@@ -18,6 +16,7 @@ import { datasetBytes, keepable, liesBeside, type RunData, type RunDataStore } f
 import { canGoOn, RunView } from '../train/run-view.svelte'
 import { TrainingSetup } from '../train/setup.svelte'
 import type { EngineState, LoadTarget } from './engine.svelte'
+import { GradientCheck } from './gradient-check.svelte'
 import { surroundings } from './surroundings'
 
 /** Parts of the Train screen. */
@@ -39,6 +38,7 @@ const ENDINGS: Partial<Record<RunInfo['state'], string>> = {
 /** Training as the page sees it: the run that is prepared, the one that is trained, and those that were. */
 export class Training {
   readonly setup: TrainingSetup
+  readonly gradients: GradientCheck
   view = $state<TrainView>('new')
   /** The newest first. */
   runs = $state.raw<readonly RunInfo[]>([])
@@ -68,11 +68,6 @@ export class Training {
     return chosen?.model === this.#engine.model ? chosen?.info : undefined
   })
 
-  checked = $state.raw<{ done: number; total: number }>()
-  report = $state.raw<GradientReport>()
-  checkProblem = $state.raw<Problem>()
-  isCancellingCheck = $state(false)
-
   #connector = $state.raw<{ model: ModelInfo | undefined; info: ConnectorInfo }>()
   #engine: EngineState
   #store: RunDataStore
@@ -92,6 +87,7 @@ export class Training {
     this.#store = store
     this.#say = say
     this.setup = new TrainingSetup(engine)
+    this.gradients = new GradientCheck(engine, say)
   }
 
   /** Reads the recipes and lists the runs. */
@@ -453,32 +449,5 @@ export class Training {
     const { problem } = this
     await this.refresh()
     return !problem
-  }
-
-  /** Compares gradients with finite differences, and tells how far it is. */
-  async checkGradients(options: GradientCheckOptions) {
-    if (this.checked || !this.#engine.isReady) return
-    this.report = this.checkProblem = undefined
-    this.checked = { done: 0, total: 0 }
-    try {
-      this.report = await this.#engine.call((client) =>
-        client.checkGradients(options, (done, total) => {
-          if (this.checked) this.checked = { done, total }
-        }),
-      )
-      this.#say(this.report.passed ? 'Gradients agree' : 'Gradients do not agree')
-    } catch (error) {
-      if (!isAbort(error)) this.checkProblem = explainTraining(error, surroundings())
-    } finally {
-      this.checked = undefined
-      this.isCancellingCheck = false
-    }
-  }
-
-  /** Ends a gradient check without a report. */
-  async cancelCheck() {
-    if (!this.checked) return
-    this.isCancellingCheck = true
-    await this.#engine.call((client) => client.cancelOpening()).catch(() => {})
   }
 }

@@ -651,36 +651,3 @@ describe('connectors', () => {
     expect([training.problem, training.connector]).toEqual([undefined, undefined])
   })
 })
-
-test('a gradient check tells how far it is and what came of it', async () => {
-  const report = { passed: true, checks: [] } as never
-  const seen: unknown[] = []
-  const { training } = stage({
-    checkGradients: async (_options, onProgress) => {
-      onProgress(3, 9)
-      seen.push(training.checked)
-      return report
-    },
-  })
-  await training.checkGradients({ directions: 3, seed: 0 })
-  expect(seen).toEqual([{ done: 3, total: 9 }])
-  expect([training.report, training.checked]).toEqual([report, undefined])
-})
-
-test('a gradient check is cancelled without a report', async () => {
-  let cancel = () => {}
-  const { training } = stage({
-    checkGradients: () => new Promise((_, reject) => (cancel = () => reject(named('AbortError')))),
-    cancelOpening: async () => cancel(),
-  })
-  const checked = training.checkGradients({ directions: 3, seed: 0 })
-  const cancelled = training.cancelCheck()
-  expect(training.isCancellingCheck).toBe(true)
-  await Promise.all([cancelled, checked])
-  expect([training.report, training.checkProblem, training.checked, training.isCancellingCheck]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-    false,
-  ])
-})
