@@ -336,6 +336,9 @@ export function connectEngine(
       return { images: [{ image: 0, rows: 24, columns: 24, region, values, share: 0.31 }] }
     },
     async unload() {},
+    async gpuMemory() {
+      return { allocatedBytes: 0, peakBytes: 0 }
+    },
     async watch(onEvent) {
       watcher = onEvent
     },

@@ -7,6 +7,7 @@ import { indexedDbStore } from './state/chat-store'
 import { indexedDbRunData } from './train/run-data'
 import './styles/tokens.css'
 import './styles/base.css'
+import './styles/page.css'
 
 const app = new AppState(
   (onCrash) => connectEngine(startEngineWorker, onCrash),

@@ -236,6 +236,14 @@ export interface Look {
   images: LookImage[]
 }
 
+/** Bytes of the engine's GPU buffers, as it asked for them. */
+export interface GpuMemory {
+  /** Of every buffer that is alive. */
+  allocatedBytes: number
+  /** The most there were at once. */
+  peakBytes: number
+}
+
 export type EngineEvent = { type: 'device-lost'; reason: string; message: string }
 
 export interface EngineApi {
@@ -255,6 +263,8 @@ export interface EngineApi {
    */
   look(request: LookRequest): Promise<Look>
   unload(): Promise<void>
+  /** What the GPU holds for this engine; zeros where no device is open. */
+  gpuMemory(): Promise<GpuMemory>
   /** Tells about events that belong to no call. */
   watch(onEvent: (e: EngineEvent) => void): Promise<void>
   /** Destroys the device as a driver reset would, so that recovery can be tested. */

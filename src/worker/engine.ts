@@ -23,6 +23,7 @@ import type {
   DeviceReport,
   EngineApi,
   EngineEvent,
+  GpuMemory,
   LoadOptions,
   LoadProgress,
   Look,
@@ -230,9 +231,9 @@ export class Engine implements EngineApi {
     gpu.device.destroy()
   }
 
-  /** Bytes of every GPU buffer alive and the most there were. */
-  async gpuMemory(): Promise<{ allocatedBytes: number; peakBytes: number }> {
-    const { gpu } = await this.open()
+  async gpuMemory(): Promise<GpuMemory> {
+    if (!this.device) return { allocatedBytes: 0, peakBytes: 0 }
+    const { gpu } = await this.device
     return { allocatedBytes: gpu.allocatedBytes, peakBytes: gpu.peakBytes }
   }
 

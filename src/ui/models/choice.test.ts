@@ -38,7 +38,7 @@ describe('parseModelAddress', () => {
 describe('choices', () => {
   test('the token goes to hub sources only', () => {
     const by = {
-      pageUrl: 'https://host.example/app/index.html',
+      home: 'https://host.example/app/index.html',
       endpoint: 'https://e.example',
       token: 'secret',
     }

@@ -16,7 +16,7 @@ export const BUNDLED_NAMES = [
 ] as const
 export type BundledName = (typeof BUNDLED_NAMES)[number]
 
-/** Where the page keeps a bundled model, relative to the page itself. */
+/** Where a bundled model lies, relative to the page or to the element's module. */
 const bundledPath = (name: BundledName = BUNDLED_NAMES[0]) => `models/${name}/`
 
 /** A name for the choice, short enough for a heading. */
@@ -40,14 +40,14 @@ export function isLocal(choice: ModelChoice): boolean {
   return choice.kind === 'bundled' || choice.kind === 'files'
 }
 
-/** The engine's source for a choice. `pageUrl` is the page's base address; endpoint and token serve the hub only. */
+/** The engine's source for a choice. `home` is the address whose `models/` holds the bundled ones; endpoint and token serve the hub only. */
 export function toSource(
   choice: ModelChoice,
-  { pageUrl, endpoint, token }: { pageUrl: string; endpoint?: string; token?: string },
+  { home, endpoint, token }: { home: string; endpoint?: string; token?: string },
 ): ModelSource {
   switch (choice.kind) {
     case 'bundled':
-      return { kind: 'url', baseUrl: new URL(bundledPath(choice.name), pageUrl).href }
+      return { kind: 'url', baseUrl: new URL(bundledPath(choice.name), home).href }
     case 'hub': {
       const source: Extract<ModelSource, { kind: 'hub' }> = { kind: 'hub', repo: choice.repo }
       if (choice.revision) source.revision = choice.revision

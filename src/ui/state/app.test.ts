@@ -30,7 +30,7 @@ test('who chose a model to train comes back to training', async () => {
   app.screen = 'models'
   app.screen = 'models'
   await app.load()
-  expect([app.screen, app.announcement, app.focusComposer]).toEqual(['train', 'Model ready', 0])
+  expect([app.screen, app.announcement, app.isFocusWanted]).toEqual(['train', 'Model ready', false])
 })
 
 test('who chose a model to chat with comes back to the chat', async () => {
@@ -39,7 +39,7 @@ test('who chose a model to chat with comes back to the chat', async () => {
   app.screen = 'chat'
   app.screen = 'models'
   await app.load()
-  expect([app.screen, app.focusComposer]).toEqual(['chat', 1])
+  expect([app.screen, app.isFocusWanted]).toEqual(['chat', true])
 })
 
 test('a model is loaded again where the visitor is', async () => {

@@ -63,6 +63,15 @@ export class Answer {
 
 export type Entry = Question | Answer
 
+/** What came of a question; nothing where it could not be asked. */
+export type Outcome = { answer: Answer; reply: Reply } | { answer: Answer; error: unknown }
+
+/** Told what happens to answers. */
+export interface ChatListener {
+  token?(answer: Answer, text: string, index: number): void
+  done?(outcome: Outcome): void
+}
+
 /** A chat as it is kept between visits. */
 export interface SavedChat {
   version: 1
@@ -112,6 +121,8 @@ export class Chat {
   /** True until the last visit's chat has been read. */
   isRestoring = $state(true)
 
+  listener: ChatListener = {}
+
   readonly running = $derived(this.entries.find((e): e is Answer => e.role === 'assistant' && e.isRunning))
 
   #engine: EngineState
@@ -144,10 +155,10 @@ export class Chat {
     }
   }
 
-  async send(text: string, pictures: Picture[]) {
-    if (!this.#engine.isReady || this.running || !text.trim()) return
+  async send(text: string, pictures: Picture[]): Promise<Outcome | undefined> {
+    if (!this.#engine.isReady || this.running || !text.trim()) return undefined
     this.entries.push(new Question(text.trim(), pictures))
-    await this.#answer()
+    return this.#answer()
   }
 
   /** Answers the question before `answer` again; what followed is dropped. */
@@ -181,7 +192,7 @@ export class Chat {
     await this.save()
   }
 
-  async #answer() {
+  async #answer(): Promise<Outcome> {
     const messages = toMessages(this.entries, this.#settings.data.systemPrompt)
     const sampling = this.#settings.sampling()
     const { maxNewTokens } = this.#settings.data
@@ -193,6 +204,7 @@ export class Chat {
     void this.save()
 
     const stream = new Painter((text) => (answer.text += text))
+    let outcome: Outcome
     try {
       const reply = await this.#engine.ask({ messages, sampling, maxNewTokens }, (event) => {
         if (!answer.isRunning) return
@@ -202,6 +214,7 @@ export class Chat {
         }
         if (event.type === 'token') {
           stream.add(event.text)
+          this.listener.token?.(answer, event.text, event.index)
           pieces.push({ text: event.text, index: event.index })
         }
         answer.phase = PHASES[event.type]
@@ -214,8 +227,10 @@ export class Chat {
       answer.phase = reply.finish
       this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
       this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
+      outcome = { answer, reply }
     } catch (error) {
       stream.close()
+      outcome = { answer, error }
       if (this.#engine.status === 'lost') {
         // The banner says what to do; the answer only that it ended.
         answer.phase = 'lost'
@@ -228,8 +243,10 @@ export class Chat {
     } finally {
       answer.activity = ''
       answer.progress = undefined
-      await this.save()
     }
+    await this.save()
+    this.listener.done?.(outcome)
+    return outcome
   }
 
   #keepLookable(answer: Answer, words: Lookable['words']) {

@@ -2,7 +2,7 @@ import type { LoadOptions, ModelPlan, WeightDtype } from '../../worker/api'
 import { choiceName, parseEndpoint, restoreChoice, toSource, type ModelChoice } from '../models/choice'
 import { explain, type Problem } from '../text/explain'
 import type { EngineState, LoadTarget } from './engine.svelte'
-import { readJson, writeJson } from './storage'
+import type { Keep } from './storage'
 import { surroundings } from './surroundings'
 
 const KEY = 'trilobite.model'
@@ -24,12 +24,18 @@ export class ModelPicker {
   planProblem = $state.raw<Problem>()
   isPlanning = $state(false)
 
+  /** Address whose `models/` holds the bundled models. */
+  home: string
+
   #engine: EngineState
+  #keep: Keep
   #planNumber = 0
 
-  constructor(engine: EngineState) {
+  constructor(engine: EngineState, keep: Keep, home = document.baseURI) {
     this.#engine = engine
-    const saved = (readJson(KEY) ?? {}) as Record<string, unknown>
+    this.#keep = keep
+    this.home = home
+    const saved = (keep.read(KEY) ?? {}) as Record<string, unknown>
     this.choice = restoreChoice(saved['choice']) ?? { kind: 'bundled' }
     if (DTYPES.includes(saved['dtype'] as WeightDtype)) this.dtype = saved['dtype'] as WeightDtype
     if (Number.isInteger(saved['contextLength'])) this.contextLength = saved['contextLength'] as number
@@ -59,7 +65,7 @@ export class ModelPicker {
   target(choice: ModelChoice = this.choice): LoadTarget {
     const endpoint = this.endpointProblem ? '' : parseEndpoint(this.endpoint)
     const source = toSource(choice, {
-      pageUrl: document.baseURI,
+      home: this.home,
       endpoint,
       token: this.token.trim(),
     })
@@ -109,7 +115,7 @@ export class ModelPicker {
   #remember() {
     const { choice, dtype, contextLength, memoryGB, endpoint } = this
     const kept = choice.kind === 'files' ? undefined : choice
-    writeJson(KEY, { choice: kept, dtype, contextLength, memoryGB, endpoint })
+    this.#keep.write(KEY, { choice: kept, dtype, contextLength, memoryGB, endpoint })
   }
 }
 

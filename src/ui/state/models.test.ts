@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LoadOptions, ModelSource } from '../../worker/api'
 import type { EngineState, LoadTarget } from './engine.svelte'
 import { ModelPicker } from './models.svelte'
+import { localKeep } from './storage'
 
 const stored = new Map<string, string>()
 
@@ -21,7 +22,7 @@ function stage() {
     plan: vi.fn(async (_source: ModelSource, _options: LoadOptions) => ({ towers: [] })),
     load: vi.fn(async (_target: LoadTarget) => true),
   }
-  return { engine, picker: new ModelPicker(engine as unknown as EngineState) }
+  return { engine, picker: new ModelPicker(engine as unknown as EngineState, localKeep) }
 }
 
 test('what is planned is what is loaded, GPU memory included', async () => {

@@ -1,5 +1,5 @@
 import type { SamplingOptions } from '../../worker/api'
-import { readJson, writeJson } from './storage'
+import type { Keep } from './storage'
 
 const KEY = 'trilobite.settings'
 
@@ -57,12 +57,15 @@ export function soundSettings(value: unknown): SettingsData {
 export class Settings {
   data = $state<SettingsData>({ ...DEFAULTS })
 
-  constructor() {
-    this.data = soundSettings(readJson(KEY))
+  #keep: Keep
+
+  constructor(keep: Keep) {
+    this.#keep = keep
+    this.data = soundSettings(keep.read(KEY))
   }
 
   save() {
-    writeJson(KEY, $state.snapshot(this.data))
+    this.#keep.write(KEY, $state.snapshot(this.data))
   }
 
   reset() {

@@ -1,17 +1,27 @@
-/** Small things kept between visits. A browser that refuses storage just forgets them. */
-
-export function readJson(key: string): unknown {
-  try {
-    return JSON.parse(localStorage.getItem(key) ?? 'null')
-  } catch {
-    return null
-  }
+/** Small things kept between visits, as JSON by name. */
+export interface Keep {
+  /** What was kept, or null. */
+  read(name: string): unknown
+  write(name: string, value: unknown): void
 }
 
-export function writeJson(key: string, value: unknown) {
-  try {
-    localStorage.setItem(key, JSON.stringify(value))
-  } catch {
-    // Storage may be full or forbidden; nothing here is worth an error.
-  }
+/** Keeps in localStorage. A browser that refuses storage just forgets. */
+export const localKeep: Keep = {
+  read(name) {
+    try {
+      return JSON.parse(localStorage.getItem(name) ?? 'null')
+    } catch {
+      return null
+    }
+  },
+  write(name, value) {
+    try {
+      localStorage.setItem(name, JSON.stringify(value))
+    } catch {
+      // Storage may be full or forbidden; nothing here is worth an error.
+    }
+  },
 }
+
+/** Keeps nothing: what an element holds is nobody else's on its page. */
+export const noKeep: Keep = { read: () => null, write: () => {} }

@@ -1,4 +1,4 @@
-import { readJson, writeJson } from './storage'
+import { localKeep } from './storage'
 
 export type ThemeName = 'system' | 'light' | 'dark'
 const NAMES: readonly ThemeName[] = ['system', 'light', 'dark']
@@ -9,7 +9,7 @@ export class Theme {
   name = $state<ThemeName>('system')
 
   constructor() {
-    const saved = readJson(KEY) as ThemeName
+    const saved = localKeep.read(KEY) as ThemeName
     if (NAMES.includes(saved)) this.name = saved
   }
 
@@ -21,6 +21,6 @@ export class Theme {
 
   next() {
     this.name = NAMES[(NAMES.indexOf(this.name) + 1) % NAMES.length]!
-    writeJson(KEY, this.name)
+    localKeep.write(KEY, this.name)
   }
 }
