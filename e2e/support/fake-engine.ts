@@ -336,6 +336,7 @@ export function connectEngine(
       return { images: [{ image: 0, rows: 24, columns: 24, region, values, share: 0.31 }] }
     },
     async unload() {},
+    async close() {},
     async gpuMemory() {
       return { allocatedBytes: 0, peakBytes: 0 }
     },

@@ -255,7 +255,7 @@ export interface EngineApi {
   cancelLoad(): Promise<void>
   /** Resolves when the reply is complete or stopped. One reply at a time: a second call waits for the first. */
   ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply>
-  /** Ends the running reply at once; its `ask` resolves with what was said so far. */
+  /** Ends the running reply at once, and those that wait; each `ask` resolves with what was said so far. */
   abort(): Promise<void>
   /**
    * Tells where the model looked for its last reply. Changes nothing; costs about a token for each token asked about,
@@ -263,6 +263,8 @@ export interface EngineApi {
    */
   look(request: LookRequest): Promise<Look>
   unload(): Promise<void>
+  /** Frees the model and the device, as `unload` does what runs ends first. The next call opens the device anew. */
+  close(): Promise<void>
   /** What the GPU holds for this engine; zeros where no device is open. */
   gpuMemory(): Promise<GpuMemory>
   /** Tells about events that belong to no call. */

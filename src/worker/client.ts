@@ -78,6 +78,7 @@ export function connectEngine(
     abort: () => guard(() => remote.abort()),
     look: (request) => guard(() => remote.look(request)),
     unload: () => guard(() => remote.unload()),
+    close: () => guard(() => remote.close()),
     gpuMemory: () => guard(() => remote.gpuMemory()),
     watch: (onEvent) => guard(() => remote.watch(proxy(onEvent))),
     loseDevice: () => guard(() => remote.loseDevice()),

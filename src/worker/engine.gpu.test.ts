@@ -86,6 +86,17 @@ describe('the engine', () => {
     expect(next.tokenIds).toEqual(describeTurn.generated_ids)
   })
 
+  test('an abort ends replies that wait for their turn too', async () => {
+    const events: string[] = []
+    const running = engine.ask(request({}, 400), () => {})
+    const waiting = engine.ask(request(), ({ type }) => events.push(type))
+    await engine.abort()
+    expect((await running).finish).toBe('aborted')
+    expect(await waiting).toMatchObject({ finish: 'aborted', text: '', tokenIds: [] })
+    expect(events).toEqual([])
+    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn.generated_ids)
+  })
+
   test('an abort while a picture is encoded ends the reply at once; the picture is not encoded again', async () => {
     const blob = new Blob([golden.imageBytes('image-gray.png') as Uint8Array<ArrayBuffer>])
     const question = {
@@ -186,6 +197,25 @@ describe('context', () => {
     expect(next.tokenIds).toEqual(describeTurn.generated_ids.slice(0, 10))
     await engine.unload()
   })
+})
+
+test('closing lets the device go without a word of loss, and the next call opens one anew', async () => {
+  const engine = freshEngine()
+  expect(await engine.gpuMemory()).toEqual({ allocatedBytes: 0, peakBytes: 0 })
+  await engine.close()
+  const events: EngineEvent[] = []
+  await engine.watch((event) => events.push(event))
+  const devices: GPUDevice[] = []
+  for (let time = 0; time < 2; time++) {
+    expect((await engine.probe()).ok).toBe(true)
+    const { gpu } = await (engine as unknown as { device: Promise<{ gpu: { device: GPUDevice } }> }).device
+    devices.push(gpu.device)
+    await engine.close()
+    expect((await gpu.device.lost).reason).toBe('destroyed')
+    expect(await engine.gpuMemory()).toEqual({ allocatedBytes: 0, peakBytes: 0 })
+  }
+  expect(devices[0]).not.toBe(devices[1])
+  expect(events).toEqual([])
 })
 
 describe('a load that fails', () => {

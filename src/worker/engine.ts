@@ -88,7 +88,10 @@ export class Engine implements EngineApi {
   private device: Promise<{ gpu: Gpu; report: DeviceReport }> | undefined
   private model: ChatModel | undefined
   private loading: AbortController | undefined
-  private answering: AbortController | undefined
+  /** Of the running reply and those that wait. */
+  private readonly answering = new Set<AbortController>()
+  /** Devices that were not lost but let go. */
+  private readonly closed = new WeakSet<Gpu>()
   /** The last reply, as long as the model holds its keys and values. */
   private lastTurn: Turn | undefined
   private turn: Promise<unknown> = Promise.resolve()
@@ -152,7 +155,7 @@ export class Engine implements EngineApi {
     others: OtherSources = {},
   ): Promise<ModelInfo> {
     this.loading?.abort()
-    this.answering?.abort()
+    this.stopAnswering()
     const controller = new AbortController()
     this.loading = controller
     return this.exclusively(async () => {
@@ -197,19 +200,15 @@ export class Engine implements EngineApi {
   }
 
   ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply> {
-    return this.exclusively(async () => {
-      const controller = new AbortController()
-      this.answering = controller
-      try {
-        return await this.answer(request, onEvent, controller.signal)
-      } finally {
-        this.answering = undefined
-      }
-    })
+    const controller = new AbortController()
+    this.answering.add(controller)
+    return this.exclusively(() => this.answer(request, onEvent, controller.signal)).finally(() =>
+      this.answering.delete(controller),
+    )
   }
 
   async abort(): Promise<void> {
-    this.answering?.abort()
+    this.stopAnswering()
   }
 
   look(request: LookRequest): Promise<Look> {
@@ -218,8 +217,18 @@ export class Engine implements EngineApi {
 
   async unload(): Promise<void> {
     this.loading?.abort()
-    this.answering?.abort()
+    this.stopAnswering()
     await this.exclusively(async () => this.dropModel())
+  }
+
+  async close(): Promise<void> {
+    await this.unload()
+    const opening = this.device
+    if (!opening) return
+    this.device = undefined
+    const { gpu } = await opening
+    this.closed.add(gpu)
+    gpu.destroy()
   }
 
   async watch(onEvent: (e: EngineEvent) => void): Promise<void> {
@@ -250,11 +259,12 @@ export class Engine implements EngineApi {
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
   ): Promise<Reply> {
+    const started = performance.now()
+    if (signal.aborted) return emptyReply(0)
     const model = this.requireModel('ask')
     this.lastTurn = undefined
     const { vlm, conversation, tokenizer } = model
     const sampling = checkSampling(request.sampling)
-    const started = performance.now()
     const text = new TextStream(
       (ids) => tokenizer.decode(ids),
       [...(request.stop ?? []), ...tokenizer.stopStrings],
@@ -332,6 +342,10 @@ export class Engine implements EngineApi {
     return opening
   }
 
+  private stopAnswering(): void {
+    for (const controller of this.answering) controller.abort()
+  }
+
   private requireModel(call: string): ChatModel {
     if (!this.model) throw new ConfigError(`${call}: no model is loaded. Load one first.`)
     return this.model
@@ -356,6 +370,7 @@ export class Engine implements EngineApi {
     const { host } = this
     const gpu = await (host.openDevice ?? (() => openGpu(host.gpu, host.restrict)))()
     void gpu.lost.then((error) => {
+      if (this.closed.has(gpu)) return
       this.device = undefined
       this.training.modelGone()
       this.model = undefined
