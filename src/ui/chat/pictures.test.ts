@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { messagesOf } from '../text/messages'
 import { openPicture, PictureError, pictureName, sniffPicture } from './pictures'
 
 const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0))
@@ -24,6 +25,12 @@ describe('pictures', () => {
     await expect(refused).rejects.toThrow(PictureError)
     await expect(refused).rejects.toThrow(`cat.png`)
     await expect(refused).rejects.toThrow(message)
+  })
+
+  test('refuses in the language it is given', async () => {
+    const { pictures } = messagesOf('de')
+    await expect(openPicture(new Blob([]), 'Katze.png', pictures)).rejects.toThrow('Katze.png ist leer')
+    expect(pictureName(new File([], 'image.png'), 1, pictures)).toBe('Bild 2')
   })
 
   test('pasted pictures get a name', () => {

@@ -1,3 +1,5 @@
+import { en, type Messages } from '../text/messages/en'
+
 /** A picture in a chat. `url` is an object URL that lives as long as the page. */
 export interface Picture {
   /** SHA-256 of the bytes: the engine encodes a picture once for each id. */
@@ -14,6 +16,8 @@ export type SavedPicture = Pick<Picture, 'id' | 'name' | 'blob'>
 
 export const PICTURE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif'] as const
 const MAX_BYTES = 50e6
+
+type Wording = Messages['pictures']
 
 /** A file that is not a picture the page can take; its message is a sentence for the visitor. */
 export class PictureError extends Error {
@@ -35,15 +39,17 @@ export function sniffPicture(head: Uint8Array): (typeof PICTURE_TYPES)[number] |
  *
  * Throws: PictureError.
  */
-export async function openPicture(blob: Blob, name: string): Promise<Picture> {
-  if (blob.size === 0) throw new PictureError(`${name} is empty. Choose another picture.`)
-  if (blob.size > MAX_BYTES)
-    throw new PictureError(`${name} is larger than 50 MB. Save it smaller and try again.`)
+export async function openPicture(
+  blob: Blob,
+  name: string,
+  wording: Wording = en.pictures,
+): Promise<Picture> {
+  if (blob.size === 0) throw new PictureError(wording.empty(name))
+  if (blob.size > MAX_BYTES) throw new PictureError(wording.tooLarge(name))
 
   const bytes = await blob.arrayBuffer()
   const type = sniffPicture(new Uint8Array(bytes, 0, Math.min(12, bytes.byteLength)))
-  if (!type)
-    throw new PictureError(`${name} is not a PNG, JPEG, WebP or GIF picture. Convert it and try again.`)
+  if (!type) throw new PictureError(wording.noPicture(name))
 
   // A copy in memory: a picked file may change or vanish on disk while the chat lasts.
   const copy = new Blob([bytes], { type })
@@ -53,9 +59,7 @@ export async function openPicture(blob: Blob, name: string): Promise<Picture> {
     ;({ width, height } = bitmap)
     bitmap.close()
   } catch {
-    throw new PictureError(
-      `${name} cannot be decoded; it may be damaged. Open and save it anew, or choose another.`,
-    )
+    throw new PictureError(wording.undecodable(name))
   }
   const id = await sha256(bytes)
   return { id, name, blob: copy, url: URL.createObjectURL(copy), width, height }
@@ -72,6 +76,6 @@ export function filesOf(data: DataTransfer | null): File[] {
 }
 
 /** A name for a pasted picture, which has none worth showing. */
-export function pictureName(file: File, index: number): string {
-  return file.name && file.name !== 'image.png' ? file.name : `Picture ${index + 1}`
+export function pictureName(file: File, index: number, wording: Wording = en.pictures): string {
+  return file.name && file.name !== 'image.png' ? file.name : wording.pasted(index + 1)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { LookImage } from '../../worker/api'
+import { messagesOf } from '../text/messages'
 import { brightest, cellInWords, isCut, meanShares, percent, placeOf } from './describe'
 
 const whole = { left: 0, top: 0, right: 1, bottom: 1 }
@@ -43,6 +44,14 @@ test('a picture is cut where the grid ends inside it, not where it reaches past 
   expect(isCut({ region: whole })).toBe(false)
   expect(isCut({ region: { ...whole, left: 0.125, right: 0.875 } })).toBe(true)
   expect(isCut({ region: { ...whole, top: -0.5, bottom: 1.5 } })).toBe(false)
+})
+
+test('places and shares in another language', () => {
+  const de = messagesOf('de')
+  expect(placeOf({ rows: 3, columns: 3, region: whole }, 0, 0, de)).toBe('oben links')
+  expect(cellInWords(shares, ['clip', 'dinov2'], 1, de).replace(/\s/g, ' ')).toBe(
+    'Zeile 1, Spalte 2: clip 50 %, dinov2 50 %',
+  )
 })
 
 test('shares in words, and of the whole picture', () => {

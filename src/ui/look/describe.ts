@@ -1,5 +1,9 @@
 import type { LookImage } from '../../worker/api'
+import { formatPercent } from '../text/format'
+import { en, type Messages } from '../text/messages/en'
 import type { Grid } from './heat'
+
+type Wording = Pick<Messages, 'locale' | 'look'>
 
 const DOWN = ['top', 'middle', 'bottom'] as const
 const ACROSS = ['left', 'centre', 'right'] as const
@@ -16,19 +20,20 @@ export function placeOf(
   { rows, columns, region }: Pick<LookImage, 'rows' | 'columns' | 'region'>,
   row: number,
   column: number,
+  { look }: Wording = en,
 ): string {
   const third = (from: number, to: number, cell: number, cells: number) =>
     Math.min(2, Math.max(0, Math.floor((from + ((to - from) * (cell + 0.5)) / cells) * 3))) as 0 | 1 | 2
   const down = DOWN[third(region.top, region.bottom, row, rows)]
   const across = ACROSS[third(region.left, region.right, column, columns)]
-  return down === 'middle' && across === 'centre' ? 'in the centre' : `at the ${down} ${across}`
+  return look.places[down][across]
 }
 
 /** `23%`, `0.4%`, `0.03%`, `0%`. */
-export function percent(share: number): string {
+export function percent(share: number, wording: Pick<Wording, 'locale'> = en): string {
   const value = share * 100
-  const digits = value >= 9.95 || value < 0.005 ? 0 : value >= 0.095 ? 1 : 2
-  return `${value.toFixed(digits)}%`
+  const decimals = value >= 9.95 || value < 0.005 ? 0 : value >= 0.095 ? 1 : 2
+  return formatPercent(share, wording, decimals)
 }
 
 /** True where part of the picture lies outside the grid: it was cut off before the model saw it. */
@@ -37,9 +42,16 @@ export function isCut({ region: { left, top, right, bottom } }: Pick<LookImage, 
 }
 
 /** A cell's shares in words: `Row 2, column 5: siglip 61%, dinov2 39%`. */
-export function cellInWords({ columns, values }: LookImage, towers: readonly string[], cell: number): string {
-  const shares = towers.map((name, tower) => `${name} ${percent(values[cell * towers.length + tower]!)}`)
-  return `Row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}: ${shares.join(', ')}`
+export function cellInWords(
+  { columns, values }: LookImage,
+  towers: readonly string[],
+  cell: number,
+  wording: Wording = en,
+): string {
+  const shares = towers.map(
+    (name, tower) => `${name} ${percent(values[cell * towers.length + tower]!, wording)}`,
+  )
+  return wording.look.cell(Math.floor(cell / columns) + 1, (cell % columns) + 1, shares.join(', '))
 }
 
 /** Each tower's share of the whole picture. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { en } from '../text/messages/en'
 import { BUNDLED, CATALOGUE, estimateWeightBytes } from './catalogue'
 import { BUNDLED_NAMES, parseModelAddress } from './choice'
 
@@ -7,7 +8,7 @@ describe('catalogue', () => {
     expect(parseModelAddress(repo)).toEqual({ kind: 'hub', repo })
     // What is known is published in 16 bit.
     expect(entry.downloadBytes ?? entry.parameters * 2).toBe(entry.parameters * 2)
-    expect(entry.downloadBytes ?? entry.memory).toBeDefined()
+    expect(entry.downloadBytes ?? entry.memoryGB).toBeDefined()
     expect(entry.cacheBytesPerToken).toBeGreaterThan(0)
   })
 
@@ -21,6 +22,6 @@ describe('bundled models', () => {
   test('are listed in the order of their names, the one that chats first', () => {
     expect(BUNDLED.map(({ name }) => name)).toEqual(BUNDLED_NAMES)
     expect(BUNDLED[0].name).toBe('trilobite-nano-cambrian')
-    expect(BUNDLED.at(-1)!.about).toMatch(/^To be trained, not to chat with/)
+    expect(en.models.bundled[BUNDLED.at(-1)!.name].about).toMatch(/^To be trained, not to chat with/)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { messagesOf } from '../text/messages'
 import { choiceName, parseEndpoint, parseModelAddress, restoreChoice, toSource } from './choice'
 
 describe('parseModelAddress', () => {
@@ -35,10 +36,16 @@ describe('parseModelAddress', () => {
   ])('refuses %s', (text, message) => expect(() => parseModelAddress(text)).toThrow(message))
 })
 
+test('an address is refused in the language it is given', () => {
+  const { address } = messagesOf('de').models
+  expect(() => parseModelAddress('llava', '', address)).toThrow('Das ist weder owner/name')
+  expect(() => parseEndpoint('e.example', address)).toThrow('e.example ist keine Adresse')
+})
+
 describe('choices', () => {
   test('the token goes to hub sources only', () => {
     const by = {
-      home: 'https://host.example/app/index.html',
+      home: 'https://host.example/app/models/',
       endpoint: 'https://e.example',
       token: 'secret',
     }

@@ -1,4 +1,5 @@
 import type { ModelSource } from '../../worker/api'
+import { en, type Messages } from '../text/messages/en'
 
 /** A checkpoint the visitor chose. Unlike a ModelSource it holds no token, so it may be remembered. */
 export type ModelChoice =
@@ -16,8 +17,8 @@ export const BUNDLED_NAMES = [
 ] as const
 export type BundledName = (typeof BUNDLED_NAMES)[number]
 
-/** Where a bundled model lies, relative to the page or to the element's module. */
-const bundledPath = (name: BundledName = BUNDLED_NAMES[0]) => `models/${name}/`
+/** Where a bundled model lies in the folder of bundled models. */
+const bundledPath = (name: BundledName = BUNDLED_NAMES[0]) => `${name}/`
 
 /** A name for the choice, short enough for a heading. */
 export function choiceName(choice: ModelChoice): string {
@@ -35,12 +36,17 @@ export function choiceName(choice: ModelChoice): string {
   }
 }
 
+/** The folder of the bundled models beside a page. */
+export const modelsBeside = (pageUrl: string): string => new URL('models/', pageUrl).href
+
+export const haveSameOrigin = (a: string, b: string): boolean => new URL(a).origin === new URL(b).origin
+
 /** True where loading needs no network. */
 export function isLocal(choice: ModelChoice): boolean {
   return choice.kind === 'bundled' || choice.kind === 'files'
 }
 
-/** The engine's source for a choice. `home` is the address whose `models/` holds the bundled ones; endpoint and token serve the hub only. */
+/** The engine's source for a choice. `home` is the folder of the bundled ones; endpoint and token serve the hub only. */
 export function toSource(
   choice: ModelChoice,
   { home, endpoint, token }: { home: string; endpoint?: string; token?: string },
@@ -62,6 +68,9 @@ export function toSource(
   }
 }
 
+/** Why an address is none. */
+type Refusals = Messages['models']['address']
+
 const REPO = /^([\w.-]+\/[\w.-]+)(?:@([\w./-]+))?$/
 const HUB_PAGE = /^\/([\w.-]+\/[\w.-]+)(?:\/(?:tree|blob|resolve)\/([^/]+))?(?:\/|$)/
 
@@ -71,25 +80,27 @@ const HUB_PAGE = /^\/([\w.-]+\/[\w.-]+)(?:\/(?:tree|blob|resolve)\/([^/]+))?(?:\
  *
  * Throws: Error with a sentence for the visitor.
  */
-export function parseModelAddress(text: string, endpoint = ''): ModelChoice {
+export function parseModelAddress(
+  text: string,
+  endpoint = '',
+  refusals: Refusals = en.models.address,
+): ModelChoice {
   const address = text.trim()
-  if (!address) throw new Error('Type a repository such as llava-hf/llava-1.5-7b-hf, or an address.')
+  if (!address) throw new Error(refusals.empty)
 
   if (!/^[a-z]+:\/\//i.test(address)) {
     const [, repo, revision] = REPO.exec(address) ?? []
-    if (!repo || repo.split('/').some((part) => /^\.+$/.test(part)))
-      throw new Error('That is neither owner/name nor an address that starts with https://.')
+    if (!repo || repo.split('/').some((part) => /^\.+$/.test(part))) throw new Error(refusals.neither)
     return revision ? { kind: 'hub', repo, revision } : { kind: 'hub', repo }
   }
 
-  const url = parseHttpUrl(address)
+  const url = parseHttpUrl(address, refusals)
   const hubs = ['huggingface.co', 'hf.co', ...(endpoint ? [new URL(endpoint).host] : [])]
   if (hubs.includes(url.host)) {
     const [, repo, revision] = HUB_PAGE.exec(url.pathname) ?? []
-    if (!repo)
-      throw new Error('That address names no model; it should look like https://huggingface.co/owner/name.')
+    if (!repo) throw new Error(refusals.noModel)
     if (['datasets', 'spaces', 'papers', 'collections', 'docs'].includes(repo.split('/')[0]!))
-      throw new Error('That is not the address of a model.')
+      throw new Error(refusals.notOfModel)
     return revision && revision !== 'main' ? { kind: 'hub', repo, revision } : { kind: 'hub', repo }
   }
   url.hash = ''
@@ -103,22 +114,22 @@ export function parseModelAddress(text: string, endpoint = ''): ModelChoice {
  *
  * Throws: Error with a sentence for the visitor.
  */
-export function parseEndpoint(text: string): string {
+export function parseEndpoint(text: string, refusals: Refusals = en.models.address): string {
   if (!text.trim()) return ''
-  const url = parseHttpUrl(text.trim())
+  const url = parseHttpUrl(text.trim(), refusals)
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
-function parseHttpUrl(text: string): URL {
+function parseHttpUrl(text: string, refusals: Refusals): URL {
   let url: URL
   try {
     url = new URL(text)
   } catch {
-    throw new Error(`${text} is not an address. It should start with https://.`)
+    throw new Error(refusals.malformed(text))
   }
   const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback))
-    throw new Error('Only https addresses work, or http on localhost.')
+    throw new Error(refusals.insecure)
   url.username = ''
   url.password = ''
   return url

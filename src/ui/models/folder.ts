@@ -1,3 +1,4 @@
+import { en, type Messages } from '../text/messages/en'
 import type { ModelChoice } from './choice'
 
 type FolderFile = { path: string; file: File }
@@ -44,22 +45,22 @@ async function filesOfEntry(entry: FileSystemEntry): Promise<FolderFile[]> {
  *
  * Throws: Error with a sentence for the visitor where no config.json or no weights are there.
  */
-export function checkpointOfFiles(files: FolderFile[]): Extract<ModelChoice, { kind: 'files' }> {
+export function checkpointOfFiles(
+  files: FolderFile[],
+  wording: Messages['models']['sources'] = en.models.sources,
+): Extract<ModelChoice, { kind: 'files' }> {
   const configs = files
     .filter(({ path }) => /(^|\/)config\.json$/.test(path))
     .sort((a, b) => a.path.split('/').length - b.path.split('/').length)
   const config = configs[0]
-  if (!config)
-    throw new Error(
-      'That folder has no config.json. Choose the folder that holds config.json and *.safetensors.',
-    )
+  if (!config) throw new Error(wording.noConfig)
 
   const root = config.path.slice(0, -'config.json'.length)
   const inside = files
     .filter(({ path }) => path.startsWith(root) && !/(^|\/)\./.test(path.slice(root.length)))
     .map(({ path, file }) => ({ path: path.slice(root.length), file }))
-  if (!inside.some(({ path }) => /\.(safetensors|bin)$/.test(path)))
-    throw new Error('That folder has a config.json but no weights. *.safetensors files should lie beside it.')
+  if (!inside.some(({ path }) => /\.(safetensors|bin)$/.test(path))) throw new Error(wording.noWeights)
 
-  return { kind: 'files', name: root.split('/').filter(Boolean).at(-1) ?? 'local folder', files: inside }
+  const name = root.split('/').filter(Boolean).at(-1) ?? wording.unnamedFolder
+  return { kind: 'files', name, files: inside }
 }

@@ -1,7 +1,8 @@
 import type { AskEvent, ChatMessage, FinishReason, ModelInfo, Reply, SamplingOptions } from '../../worker/api'
 import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
 import { explain, type Problem } from '../text/explain'
-import { towerName } from '../text/format'
+import { formatPercent, towerName } from '../text/format'
+import { en, type Messages } from '../text/messages/en'
 import type { Lookable } from '../look/look.svelte'
 import { wordsOf, type Piece } from '../look/words'
 import type { ChatStore } from './chat-store'
@@ -129,12 +130,20 @@ export class Chat {
   #settings: Settings
   #store: ChatStore
   #say: (text: string) => void
+  #texts: () => Messages
 
-  constructor(engine: EngineState, settings: Settings, store: ChatStore, say: (text: string) => void) {
+  constructor(
+    engine: EngineState,
+    settings: Settings,
+    store: ChatStore,
+    say: (text: string) => void,
+    texts = () => en,
+  ) {
     this.#engine = engine
     this.#settings = settings
     this.#store = store
     this.#say = say
+    this.#texts = texts
   }
 
   /** What can be looked into of an answer; undefined once the engine holds another, or the model went. */
@@ -200,7 +209,7 @@ export class Chat {
     const pieces: Piece[] = []
     this.#lookable = undefined
     this.entries.push(answer)
-    this.#say('Generating')
+    this.#say(this.#texts().announcements.generating)
     void this.save()
 
     const stream = new Painter((text) => (answer.text += text))
@@ -218,7 +227,7 @@ export class Chat {
           pieces.push({ text: event.text, index: event.index })
         }
         answer.phase = PHASES[event.type]
-        answer.activity = activityOf(event)
+        answer.activity = activityOf(event, this.#texts())
         answer.progress = event.type === 'tower' ? shareOf(event) : undefined
       })
       stream.close()
@@ -226,7 +235,8 @@ export class Chat {
       answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
       answer.phase = reply.finish
       this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
-      this.#say(reply.finish === 'aborted' ? 'Answer stopped' : 'Answer complete')
+      const { answerStopped, answerComplete } = this.#texts().announcements
+      this.#say(reply.finish === 'aborted' ? answerStopped : answerComplete)
       outcome = { answer, reply }
     } catch (error) {
       stream.close()
@@ -234,11 +244,11 @@ export class Chat {
       if (this.#engine.status === 'lost') {
         // The banner says what to do; the answer only that it ended.
         answer.phase = 'lost'
-        this.#say('Answer cut short')
+        this.#say(this.#texts().announcements.answerCutShort)
       } else {
         answer.phase = 'failed'
-        answer.problem = explain(error, surroundings())
-        this.#say(`No answer. ${answer.problem.title}`)
+        answer.problem = explain(error, surroundings(), this.#texts())
+        this.#say(this.#texts().announcements.noAnswer(answer.problem.title))
       }
     } finally {
       answer.activity = ''
@@ -306,19 +316,22 @@ const PHASES = {
   token: 'streaming',
 } as const
 
-function activityOf(event: Exclude<AskEvent, { type: 'notice' }>): string {
+function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Messages): string {
+  const { activity } = texts
   switch (event.type) {
     case 'encoding':
-      if (event.cached) return 'Reading the question'
+      if (event.cached) return activity.readingQuestion
       return event.images > 1
-        ? `Looking at picture ${event.image + 1} of ${event.images}`
-        : 'Looking at the picture'
+        ? activity.lookingAtPictures(event.image + 1, event.images)
+        : activity.lookingAtPicture
     case 'tower': {
       const { name, tower, towers } = event
-      return `${event.cached ? 'Loading' : 'Fetching'} vision tower ${tower + 1} of ${towers}, ${towerName(name)}: ${Math.floor(shareOf(event) * 100)}%`
+      const percent = formatPercent(Math.floor(shareOf(event) * 100) / 100, texts)
+      const how = event.cached ? activity.loadingTower : activity.fetchingTower
+      return how(tower + 1, towers, towerName(name), percent)
     }
     case 'prefill':
-      return `Reading ${event.promptTokens - event.reusedTokens} tokens`
+      return activity.readingTokens(event.promptTokens - event.reusedTokens)
     case 'token':
       return ''
   }

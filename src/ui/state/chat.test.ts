@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AskEvent, AskRequest, Reply } from '../../worker/api'
 import type { Picture } from '../chat/pictures'
+import { messagesOf, type Language, type Messages } from '../text/messages'
 import { Answer, Chat, Question, toMessages, type SavedChat } from './chat.svelte'
 import type { EngineState } from './engine.svelte'
 import { DEFAULTS, soundSettings, type Settings } from './settings.svelte'
@@ -26,7 +27,10 @@ beforeEach(() => {
   vi.stubGlobal('cancelAnimationFrame', () => {})
 })
 
-function stage(ask: (request: AskRequest, onEvent: (event: AskEvent) => void) => Promise<Reply>) {
+function stage(
+  ask: (request: AskRequest, onEvent: (event: AskEvent) => void) => Promise<Reply>,
+  texts?: () => Messages,
+) {
   const engine = {
     isReady: true,
     status: 'ready',
@@ -42,6 +46,7 @@ function stage(ask: (request: AskRequest, onEvent: (event: AskEvent) => void) =>
     settings as unknown as Settings,
     { load: async () => saved.at(-1), save: async (value) => void saved.push(structuredClone(value)) },
     (text) => said.push(text),
+    texts,
   )
   return { chat, engine, saved, said, settings }
 }
@@ -200,6 +205,30 @@ describe('chat', () => {
     ])
     expect((chat.entries[1] as Answer).notices).toEqual(['The picture stands elsewhere.'])
     expect(saved.at(-1)!.entries[1]).toMatchObject({ notices: ['The picture stands elsewhere.'] })
+  })
+
+  test('says what it does in the language of the moment', async () => {
+    const seen: string[] = []
+    let language: Language = 'de'
+    const { chat, said } = stage(
+      async (_request, onEvent) => {
+        onEvent({ type: 'prefill', promptTokens: 1300, reusedTokens: 100, imageTokens: 0 })
+        seen.push((chat.entries[1] as Answer).activity)
+        language = 'fr'
+        throw Object.assign(new Error('too long'), { name: 'ContextOverflowError' })
+      },
+      () => messagesOf(language),
+    )
+    await chat.send('one', [])
+    expect(seen).toEqual(['Liest 1.200 Token'])
+    expect((chat.entries[1] as Answer).problem).toMatchObject({
+      title: 'La discussion dépasse le contexte du modèle.',
+      detail: 'too long',
+    })
+    expect(said).toEqual([
+      'Antwort wird erzeugt',
+      'Pas de réponse. La discussion dépasse le contexte du modèle.',
+    ])
   })
 
   test('nothing is asked without a model or without words', async () => {

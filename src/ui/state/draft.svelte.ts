@@ -1,5 +1,6 @@
 import { openPicture, pictureName, type Picture } from '../chat/pictures'
 import { nameAndMessage } from '../text/explain'
+import { en, type Messages } from '../text/messages/en'
 
 /** The question being written, with its pictures. */
 export class Draft {
@@ -9,13 +10,22 @@ export class Draft {
   notice = $state('')
   isOpening = $state(false)
 
+  #texts: () => Messages
+
+  constructor(texts = () => en) {
+    this.#texts = texts
+  }
+
   /** Adds files as pictures; those that are none are named in `notice`. */
   async add(files: readonly File[]): Promise<number> {
     if (files.length === 0) return 0
+    const { pictures: wording } = this.#texts()
     this.isOpening = true
     this.notice = ''
     const opened = await Promise.allSettled(
-      files.map((file, i) => openPicture(file, pictureName(file, this.pictures.length + i))),
+      files.map((file, i) =>
+        openPicture(file, pictureName(file, this.pictures.length + i, wording), wording),
+      ),
     )
     this.isOpening = false
     const fresh = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))

@@ -13,6 +13,7 @@ import type {
 } from '../../worker/api'
 import type { EngineClient, TrainingApi } from '../../worker/client'
 import { explain, isAbort, nameAndMessage, type Problem } from '../text/explain'
+import { en, type Messages } from '../text/messages/en'
 import { surroundings } from './surroundings'
 
 /**
@@ -47,14 +48,16 @@ export class EngineState {
   readonly isBusy = $derived(this.status === 'loading' || this.status === 'answering')
 
   #connect: Connect
+  #texts: () => Messages
   #client: EngineClient | undefined
   #probe: Promise<DeviceReport> | undefined
   #loads = 0
   /** Ends calls where the engine is gone and cannot. */
   #rejects: ((error: unknown) => void)[] = []
 
-  constructor(connect: Connect) {
+  constructor(connect: Connect, texts = () => en) {
     this.#connect = connect
+    this.#texts = texts
   }
 
   /** Starts the worker and tests the GPU, once; later calls return the same report. */
@@ -70,12 +73,16 @@ export class EngineState {
     if (client !== this.#client) return report
     this.device = report
     if (!report.ok) {
-      this.status = 'unfit'
-      this.problem = explain(report.problem ?? { name: 'UnsupportedDeviceError' }, surroundings())
+      this.#refuse(report)
     } else if (this.status === 'probing') {
       this.status = 'idle'
     }
     return report
+  }
+
+  #refuse({ problem = { name: 'UnsupportedDeviceError', message: '' } }: DeviceReport) {
+    this.status = 'unfit'
+    this.problem = this.#explain(problem)
   }
 
   #connectClient(): EngineClient {
@@ -97,8 +104,12 @@ export class EngineState {
     this.status = 'lost'
     this.model = undefined
     this.progress = undefined
-    this.problem = explain(error, surroundings())
+    this.problem = this.#explain(error)
     for (const reject of this.#rejects) reject(error)
+  }
+
+  #explain(error: unknown): Problem {
+    return explain(error, surroundings(), this.#texts())
   }
 
   /** What loading would take. Throws what the engine throws. */
@@ -120,9 +131,13 @@ export class EngineState {
       this.model = undefined
       this.status = 'loading'
       const report = await this.probe()
-      if (!report.ok) return false
-      const client = this.#client!
-      if (this.isCancelling) throw Object.assign(new Error('cancelled'), { name: 'AbortError' })
+      if (!report.ok) {
+        this.#refuse(report)
+        return false
+      }
+      const client = this.#client
+      // Let go while the GPU was being tested.
+      if (this.isCancelling || !client) throw Object.assign(new Error('cancelled'), { name: 'AbortError' })
       const model = await client.load(target.source, target.options, (progress) => {
         if (client === this.#client && this.status === 'loading') this.progress = progress
       })
@@ -151,7 +166,7 @@ export class EngineState {
     if (this.#status() === 'lost' || this.#status() === 'unfit') return
     if (LOST_NAMES.has(nameAndMessage(error).name)) return this.#lose(error)
     this.status = 'idle'
-    if (!isAbort(error)) this.problem = explain(error, surroundings())
+    if (!isAbort(error)) this.problem = this.#explain(error)
   }
 
   /** Stops a load; what was fetched is let go. */
@@ -236,8 +251,12 @@ export class EngineState {
     this.status = 'idle'
   }
 
+  /** Lets the worker go, and the model with it; the next call starts afresh. */
   dispose() {
     this.#restart()
+    this.model = undefined
+    this.progress = undefined
+    this.problem = undefined
   }
 
   /** Destroys the device as a driver reset would; for tests of recovery. */

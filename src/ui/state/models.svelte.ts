@@ -1,6 +1,16 @@
 import type { LoadOptions, ModelPlan, WeightDtype } from '../../worker/api'
-import { choiceName, parseEndpoint, restoreChoice, toSource, type ModelChoice } from '../models/choice'
+import {
+  choiceName,
+  haveSameOrigin,
+  isLocal,
+  modelsBeside,
+  parseEndpoint,
+  restoreChoice,
+  toSource,
+  type ModelChoice,
+} from '../models/choice'
 import { explain, type Problem } from '../text/explain'
+import { en, type Messages } from '../text/messages/en'
 import type { EngineState, LoadTarget } from './engine.svelte'
 import type { Keep } from './storage'
 import { surroundings } from './surroundings'
@@ -24,17 +34,19 @@ export class ModelPicker {
   planProblem = $state.raw<Problem>()
   isPlanning = $state(false)
 
-  /** Address whose `models/` holds the bundled models. */
+  /** Folder of the bundled models. */
   home: string
 
   #engine: EngineState
   #keep: Keep
+  #texts: () => Messages
   #planNumber = 0
 
-  constructor(engine: EngineState, keep: Keep, home = document.baseURI) {
+  constructor(engine: EngineState, keep: Keep, home = modelsBeside(document.baseURI), texts = () => en) {
     this.#engine = engine
     this.#keep = keep
     this.home = home
+    this.#texts = texts
     const saved = (keep.read(KEY) ?? {}) as Record<string, unknown>
     this.choice = restoreChoice(saved['choice']) ?? { kind: 'bundled' }
     if (DTYPES.includes(saved['dtype'] as WeightDtype)) this.dtype = saved['dtype'] as WeightDtype
@@ -52,10 +64,16 @@ export class ModelPicker {
     }
   }
 
+  /** Loading the choice asks no host but the page's own. An element's bundled models may lie on another. */
+  get isLocal(): boolean {
+    const { choice, home } = this
+    return isLocal(choice) && (choice.kind === 'files' || haveSameOrigin(home, document.baseURI))
+  }
+
   /** The endpoint's trouble in a sentence, or nothing. */
   get endpointProblem(): string {
     try {
-      parseEndpoint(this.endpoint)
+      parseEndpoint(this.endpoint, this.#texts().models.address)
       return ''
     } catch (error) {
       return (error as Error).message
@@ -91,7 +109,7 @@ export class ModelPicker {
       const plan = await this.#engine.plan(source, options)
       if (number === this.#planNumber) this.plan = plan
     } catch (error) {
-      if (number === this.#planNumber) this.planProblem = explain(error, surroundings())
+      if (number === this.#planNumber) this.planProblem = explain(error, surroundings(), this.#texts())
     } finally {
       if (number === this.#planNumber) this.isPlanning = false
     }

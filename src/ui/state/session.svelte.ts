@@ -1,6 +1,8 @@
 import { createContext, untrack } from 'svelte'
 import type { Picture } from '../chat/pictures'
 import type { Problem, Remedy } from '../text/explain'
+import { messagesOf, type Language, type MessageOverrides, type Messages } from '../text/messages'
+import { laidOver } from '../text/messages/overrides'
 import { Chat } from './chat.svelte'
 import type { ChatStore } from './chat-store'
 import { Draft } from './draft.svelte'
@@ -29,13 +31,19 @@ export interface SessionOptions {
   store: ChatStore
   /** Where settings are kept between visits. */
   keep: Keep
-  /** Address whose `models/` holds the bundled models. Default: the page's own. */
+  /** Folder of the bundled models. Default: `models/` beside the page. */
   home?: string
 }
 
 /** One visitor's chat with one model. Components reach it by `getSession`, so several can live in one document. */
 export class Session {
-  readonly draft = new Draft()
+  language = $state<Language>('en')
+  /** A page's own words in place of the language's. */
+  overrides = $state.raw<MessageOverrides>({})
+  /** Every word that is shown. */
+  readonly texts: Messages = $derived(laidOver(messagesOf(this.language), this.overrides))
+
+  readonly draft = new Draft(() => this.texts)
   readonly settings: Settings
   readonly engine: EngineState
   readonly models: ModelPicker
@@ -57,9 +65,15 @@ export class Session {
 
   constructor({ connect, store, keep, home }: SessionOptions) {
     this.settings = new Settings(keep)
-    this.engine = new EngineState(connect)
-    this.models = new ModelPicker(this.engine, keep, home)
-    this.chat = new Chat(this.engine, this.settings, store, (text) => this.say(text))
+    this.engine = new EngineState(connect, () => this.texts)
+    this.models = new ModelPicker(this.engine, keep, home, () => this.texts)
+    this.chat = new Chat(
+      this.engine,
+      this.settings,
+      store,
+      (text) => this.say(text),
+      () => this.texts,
+    )
   }
 
   get screen(): Screen {
@@ -100,7 +114,7 @@ export class Session {
     await this.chat.clear()
     this.screen = 'chat'
     this.focusComposer()
-    this.say('New chat')
+    this.say(this.texts.announcements.newChat)
   }
 
   /** Whether the draft may be sent now. */
@@ -134,7 +148,7 @@ export class Session {
     if (isReady) {
       // Who went elsewhere meanwhile stays there.
       if (this.screen === screen) this.#comeBack()
-      this.say('Model ready')
+      this.say(this.texts.announcements.modelReady)
     } else if (this.engine.problem) {
       this.say(this.engine.problem.title)
     }

@@ -7,6 +7,7 @@ import {
   pointsToDetail,
   type Surroundings,
 } from './explain'
+import { messagesOf } from './messages'
 
 const fine: Surroundings = { hasWebGpu: true, isSecureContext: true, isOnline: true }
 const error = (name: string, message = 'op: expected this, came that, do so') =>
@@ -106,6 +107,22 @@ describe('explain', () => {
       advice: expect.stringContaining('runs are kept'),
       remedies: ['reload-page'],
     })
+  })
+
+  test('speaks the language it is given, and leaves the engine’s own words as they are', () => {
+    const de = messagesOf('de')
+    for (const name of [...KNOWN_ERROR_NAMES, 'Odd']) {
+      const english = explain(error(name), fine)
+      const german = explain(error(name), fine, de)
+      expect(german.title, name).toMatch(/\.$/)
+      expect(german.title, name).not.toBe(english.title)
+      expect(german.advice === '', name).toBe(english.advice === '')
+      expect({ ...german, title: '', advice: '' }).toEqual({ ...english, title: '', advice: '' })
+    }
+    expect(explain(error('NetworkError', 'came 404'), fine, de).title).toBe(
+      'Das Modell oder eine seiner Dateien wurde nicht gefunden.',
+    )
+    expect(pointsToDetail(explain(error('ConfigError'), fine, de))).toBe(true)
   })
 
   test('knows a cancellation', () => {

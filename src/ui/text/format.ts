@@ -1,67 +1,98 @@
-/** Numbers and times as people read them. All functions are pure and use English formatting. */
+import { en, type Messages } from './messages/en'
+import { countIn, decimalsIn } from './number'
 
-const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+/** Numbers and times as people read them. All functions are pure and speak English unless told otherwise. */
+
+/** What of a language formats numbers. */
+export type Notation = Pick<Messages, 'locale' | 'units'>
+
+const PREFIXES = ['', 'k', 'M', 'G', 'T'] as const
 
 /** Bytes in decimal units with two or three significant digits: `9.3 MB`, `864 MB`, `14.1 GB`. */
-export function formatBytes(sizeBytes: number): string {
+export function formatBytes(sizeBytes: number, { locale, units }: Notation = en): string {
   if (!Number.isFinite(sizeBytes) || sizeBytes < 0) return '–'
   let value = sizeBytes
-  let unit = 0
-  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
+  let prefix = 0
+  while (value >= 999.5 && prefix < PREFIXES.length - 1) {
     value /= 1000
-    unit++
+    prefix++
   }
-  const digits = unit === 0 || value >= 99.95 ? 0 : 1
-  return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`
+  const decimals = prefix === 0 || value >= 99.95 ? 0 : 1
+  return `${decimalsIn(locale, value, decimals)} ${PREFIXES[prefix]}${units.byte}`
 }
 
 /** A parameter count: `4.6 M`, `864 M`, `7.06 B`. */
-export function formatParameters(count: number): string {
+export function formatParameters(count: number, { locale }: Notation = en): string {
   if (!Number.isFinite(count) || count < 0) return '–'
-  if (count >= 999.5e6) return `${(count / 1e9).toFixed(count >= 99.95e9 ? 0 : 2)} B`
-  if (count >= 999.5e3) return `${(count / 1e6).toFixed(count >= 99.95e6 ? 0 : 1)} M`
-  if (count >= 1000) return `${(count / 1e3).toFixed(0)} k`
+  // English says it as model names do; others have words of their own for large numbers.
+  if (!/^en\b/.test(locale))
+    return count.toLocaleString(locale, { notation: 'compact', maximumSignificantDigits: 3 })
+  if (count >= 999.5e6) return `${decimalsIn(locale, count / 1e9, count >= 99.95e9 ? 0 : 2)} B`
+  if (count >= 999.5e3) return `${decimalsIn(locale, count / 1e6, count >= 99.95e6 ? 0 : 1)} M`
+  if (count >= 1000) return `${decimalsIn(locale, count / 1e3, 0)} k`
   return String(Math.round(count))
 }
 
 /** A whole number with thousands separators: `4,096`. */
-export function formatCount(count: number): string {
-  return Number.isFinite(count) ? Math.round(count).toLocaleString('en') : '–'
+export function formatCount(count: number, { locale }: Pick<Notation, 'locale'> = en): string {
+  return countIn(locale, count)
+}
+
+/** A number as it was entered: `0.7`, `1`. */
+export function formatPlain(value: number, { locale }: Pick<Notation, 'locale'> = en): string {
+  return value.toLocaleString(locale, { maximumFractionDigits: 10, useGrouping: false })
+}
+
+/** A share in hundredths: `41%`. */
+export function formatPercent(
+  share: number,
+  { locale }: Pick<Notation, 'locale'> = en,
+  decimals = 0,
+): string {
+  return share.toLocaleString(locale, {
+    style: 'percent',
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  })
 }
 
 /** Bytes in a second: `12.4 MB/s`. */
-export function formatRate(bytesPerSecond: number): string {
-  return bytesPerSecond > 0 && Number.isFinite(bytesPerSecond) ? `${formatBytes(bytesPerSecond)}/s` : '–'
+export function formatRate(bytesPerSecond: number, notation: Notation = en): string {
+  return bytesPerSecond > 0 && Number.isFinite(bytesPerSecond)
+    ? notation.units.perSecond(formatBytes(bytesPerSecond, notation))
+    : '–'
 }
 
 /** Time left, coarse on purpose: `a few seconds`, `40 s`, `3 min`, `1 h 20 min`. */
-export function formatTimeLeft(seconds: number): string {
-  if (!Number.isFinite(seconds) || seconds < 0) return 'unknown'
-  if (seconds < 5) return 'a few seconds'
-  if (seconds < 90) return `${Math.ceil(seconds / 5) * 5} s`
+export function formatTimeLeft(seconds: number, { units }: Pick<Notation, 'units'> = en): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return units.unknownTime
+  if (seconds < 5) return units.fewSeconds
+  if (seconds < 90) return units.seconds(String(Math.ceil(seconds / 5) * 5))
   const minutes = Math.ceil(seconds / 60)
-  if (minutes < 60) return `${minutes} min`
+  if (minutes < 60) return units.minutes(minutes)
   const rest = minutes % 60
-  return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ''}`
+  const hours = Math.floor(minutes / 60)
+  return rest ? units.hoursAndMinutes(hours, rest) : units.hours(hours)
 }
 
 /** A measured time: `84 ms`, `1.32 s`, `2 min 5 s`. */
-export function formatDuration(elapsedMs: number): string {
+export function formatDuration(elapsedMs: number, { locale, units }: Notation = en): string {
   if (!Number.isFinite(elapsedMs) || elapsedMs < 0) return '–'
-  if (elapsedMs < 999.5) return `${Math.round(elapsedMs)} ms`
-  if (elapsedMs < 59_950) return `${(elapsedMs / 1000).toFixed(elapsedMs < 9_995 ? 2 : 1)} s`
+  if (elapsedMs < 999.5) return units.milliseconds(Math.round(elapsedMs))
+  if (elapsedMs < 59_950)
+    return units.seconds(decimalsIn(locale, elapsedMs / 1000, elapsedMs < 9_995 ? 2 : 1))
   const seconds = Math.round(elapsedMs / 1000)
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return units.minutesAndSeconds(Math.floor(seconds / 60), seconds % 60)
 }
 
 /** Decoding speed: `41.2 tokens/s`, `0.85 tokens/s`. */
-export function formatTokenRate(tokensPerSecond: number): string {
+export function formatTokenRate(tokensPerSecond: number, { locale, units }: Notation = en): string {
   if (!Number.isFinite(tokensPerSecond) || tokensPerSecond <= 0) return '–'
-  const digits = tokensPerSecond >= 99.95 ? 0 : tokensPerSecond >= 9.995 ? 1 : 2
-  return `${tokensPerSecond.toFixed(digits)} tokens/s`
+  const decimals = tokensPerSecond >= 99.95 ? 0 : tokensPerSecond >= 9.995 ? 1 : 2
+  return units.tokensPerSecond(decimalsIn(locale, tokensPerSecond, decimals))
 }
 
-/** `1 token`, `2 tokens`. */
+/** `1 token`, `2 tokens`: English alone. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -69,4 +69,13 @@ describe('markdown of a reply', () => {
     expect(safeHref('mailto:a@example.com')).toBe('mailto:a@example.com')
     expect(safeHref('java\nscript:alert(1)')).toBeUndefined()
   })
+
+  test('a picture’s place is held in the reader’s words, which are text as well', () => {
+    const withheld = (picture: string) => `<b>Bild nicht geladen: ${picture}</b>`
+    const [block] = parseMarkdown('![<i>cat</i>](https://example.com/a.png)', { withheld })
+    expect(block).toEqual({
+      kind: 'html',
+      html: '<p><span class="withheld">&lt;b&gt;Bild nicht geladen: &lt;i&gt;cat&lt;/i&gt;&lt;/b&gt;</span></p>\n',
+    })
+  })
 })
