@@ -1,62 +1,21 @@
 import { expect, test } from '@playwright/test'
 import { readFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
 import type { Trilobite } from '../src/library'
+import { servePackage, servePage } from './support/embed'
 import { llavaSample } from './support/samples'
+import { closeServers } from './support/servers'
 
 // The library as another project's page has it: a bare page, and the module and the model on another origin.
 
-const root = join(import.meta.dirname, '..')
-const MODULE = join(root, 'test-results', 'library')
-const MODELS = join(root, 'public', 'models')
-const TYPES: Record<string, string> = { '.js': 'text/javascript', '.json': 'application/json' }
 const { turns, path: picture } = llavaSample('01')
 
-const servers: Server[] = []
 let page: string
 let elsewhere: string
-
-/** Answers with files of some folders, and says that pages of any origin may read them. */
-async function serve(answer: (path: string) => { body: string | Buffer; type: string } | undefined) {
-  const server = createServer((request, response) => {
-    const found = answer(decodeURIComponent(new URL(request.url!, 'http://x').pathname))
-    response.writeHead(found ? 200 : 404, {
-      'access-control-allow-origin': '*',
-      'content-type': found?.type ?? 'text/plain',
-      'content-length': Buffer.byteLength(found?.body ?? ''),
-    })
-    response.end(request.method === 'HEAD' ? undefined : found?.body)
-  })
-  servers.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
 test.beforeAll(async () => {
-  const { build } = await import('vite')
-  await build({
-    root,
-    configFile: join(root, 'vite.library.config.ts'),
-    build: { outDir: MODULE, emptyOutDir: true },
-  })
-  elsewhere = await serve((path) => {
-    const folder = path === '/trilobite.js' ? MODULE : MODELS
-    try {
-      return {
-        body: readFileSync(join(folder, path)),
-        type: TYPES[extname(path)] ?? 'application/octet-stream',
-      }
-    } catch {
-      return undefined
-    }
-  })
-  page = await serve((path) =>
-    path === '/' ? { body: '<!doctype html><title>A page</title>', type: 'text/html' } : undefined,
-  )
+  elsewhere = await servePackage()
+  page = (await servePage({ body: '' })).replace(/\/$/, '')
 })
-test.afterAll(() => servers.forEach((server) => server.close()))
+test.afterAll(closeServers)
 
 test('a bare page of another origin loads a model and asks it, with no request but these', async ({
   page: tab,
@@ -66,10 +25,10 @@ test('a bare page of another origin loads a model and asks it, with no request b
   await tab.goto(page)
   const answered = await tab.evaluate(
     async ([origin, question, image]) => {
-      const library = (await import(`${origin}/trilobite.js`)) as { Trilobite: typeof Trilobite }
+      const library = (await import(`${origin}/library/trilobite.js`)) as { Trilobite: typeof Trilobite }
       const trilobite = await library.Trilobite.open()
       const phases = new Set<string>()
-      const model = await trilobite.load(`${origin}/trilobite-nano-llava`, {
+      const model = await trilobite.load(`${origin}/models/trilobite-nano-llava`, {
         onProgress: ({ phase }) => phases.add(phase),
       })
       const bytes = Uint8Array.from(atob(image), (character) => character.charCodeAt(0))
@@ -108,8 +67,9 @@ test('a bare page of another origin loads a model and asks it, with no request b
     (url) =>
       !url.startsWith('blob:') &&
       !url.startsWith('data:') &&
-      ![`${page}/`, `${page}/favicon.ico`, `${elsewhere}/trilobite.js`].includes(url) &&
-      !url.startsWith(`${elsewhere}/trilobite-nano-llava/`) &&
+      ![`${page}/`, `${page}/favicon.ico`, `${elsewhere}/library/trilobite.js`].includes(url) &&
+      !url.startsWith(`${elsewhere}/library/chunks/`) &&
+      !url.startsWith(`${elsewhere}/models/trilobite-nano-llava/`) &&
       !url.startsWith(`${elsewhere}/nothing/`),
   )
   expect(others).toEqual([])

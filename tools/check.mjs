@@ -1,4 +1,5 @@
-// npm run check: types, Svelte, lint with the walls between layers, formatting. Runs all of them, whatever fails.
+// npm run check: types, Svelte, lint with the walls between layers, formatting, sizes of the bundles, whether the library's
+// documentation is that of its types. Runs all of them, whatever fails.
 
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
@@ -17,12 +18,15 @@ const steps = [
     ['svelte-check/bin/svelte-check', '--tsconfig', './tsconfig.app.json', '--fail-on-warnings'],
   ],
   ['lint', ['eslint/bin/eslint.js', '--max-warnings', '0', '.']],
+  ['sizes', ['tools/sizes.mjs']],
+  ['documentation of the library', ['tools/docs.mjs', '--check']],
   ['formatting', ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']],
 ]
 
 const failed = steps.filter(([name, [script = '', ...args]]) => {
   const started = performance.now()
-  const { status } = spawnSync(process.execPath, [`node_modules/${script}`, ...args], {
+  const file = script.startsWith('tools/') ? script : `node_modules/${script}`
+  const { status } = spawnSync(process.execPath, [file, ...args], {
     cwd: root,
     stdio: 'inherit',
   })

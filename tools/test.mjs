@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findChromium, findIcd } from '../src/cli/vulkan.mjs'
 import { APP_FOLDER, root } from './app-build.mjs'
+import { buildPackage, packageIsStale } from './package-build.mjs'
 import { setUp } from './setup.mjs'
 import { noResult, playwrightCounts, summarise, vitestCounts } from './test-summary.mjs'
 
@@ -84,6 +85,10 @@ async function endToEnd() {
   /** @type {Row} */
   const buildRow = { ...build, note: built === 0 ? 'built' : 'the build failed' }
   if (built !== 0) return [buildRow]
+  if (packageIsStale()) {
+    title('package')
+    await buildPackage()
+  }
   if (!files(['e2e'], (file) => file.endsWith('.spec.ts'))) {
     return [buildRow, { suite: 'e2e', note: 'no test files yet', ...zero() }]
   }

@@ -13,6 +13,21 @@ export async function playEngine(page: Page, ...modes: FakeMode[]): Promise<void
   )
 }
 
+/** The same for elements and the library, whose worker lies in their own code. */
+export async function playInlineEngine(page: Page, ...modes: FakeMode[]): Promise<void> {
+  bundled ??= bundle()
+  const body = `globalThis.fakeModes = ${JSON.stringify(modes)};\n${await bundled}`
+  await page.addInitScript((script) => {
+    const Real = globalThis.Worker
+    globalThis.Worker = class extends Real {
+      constructor(url: string | URL, options?: WorkerOptions) {
+        const fake = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+        super(options?.name === 'trilobite-engine' ? fake : url, options)
+      }
+    }
+  }, body)
+}
+
 async function bundle(): Promise<string> {
   const { build } = await import('vite')
   const built = await build({

@@ -1,5 +1,7 @@
 /** Trilobite as a library: `import { Trilobite } from 'trilobite'`. */
 export { Answer } from './answer'
+export { Ongoing } from './ongoing'
+export { TrainingRun } from './training-run'
 export {
   Trilobite,
   TrilobiteError,
@@ -11,3 +13,4 @@ export {
 } from './trilobite'
 export type * from '../worker/api'
 export type * from '../worker/training-api'
+export type { EngineClient } from '../worker/client'

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { AskEvent, AskRequest, DeviceReport, LoadOptions, ModelSource, Reply } from '../worker/api'
 import type { EngineClient } from '../worker/client'
+import type { RunInfo, TrainingEvent, TrainingRequest } from '../worker/training-api'
 import { modelSource } from './source'
 import { Trilobite, TrilobiteError } from './trilobite'
 
@@ -49,6 +50,18 @@ describe('models by name', () => {
     ['./models/nano', { kind: 'url', baseUrl: './models/nano' }],
     ['/models/nano', { kind: 'url', baseUrl: '/models/nano' }],
   ])('%s', (text, source) => expect(modelSource(text)).toEqual(source))
+
+  test('addresses are relative to the page, where there is one', () => {
+    vi.stubGlobal('document', { baseURI: 'https://page.example/shop/index.html' })
+    try {
+      const base = (text: string) => modelSource(text) as { baseUrl: string }
+      expect(base('./nano').baseUrl).toBe('https://page.example/shop/nano')
+      expect(base('../a/b').baseUrl).toBe('https://page.example/a/b')
+      expect(base('/nano/').baseUrl).toBe('https://page.example/nano/')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
 
   test('sources pass as they are', () => {
     const source: ModelSource = { kind: 'hub', repo: 'a/b' }
@@ -160,4 +173,62 @@ describe('asking', () => {
     await expect(loop()).rejects.toMatchObject({ name: 'ContextOverflowError' })
     await expect(answer.reply).rejects.toThrow('too long')
   })
+})
+
+describe('training', () => {
+  const request = {
+    name: 'run',
+    dataset: { kind: 'zip-url', url: '/pairs.zip', name: 'pairs' },
+  } as TrainingRequest
+
+  test('a run is read event by event, its data found from the page', async () => {
+    vi.stubGlobal('document', { baseURI: 'https://page.example/' })
+    const train = vi.fn(async (_request: TrainingRequest, onEvent: (event: TrainingEvent) => void) => {
+      onEvent({ type: 'checkpoint', step: 1 })
+      return { id: 'r', state: 'done' } as unknown as RunInfo
+    })
+    const run = (await engine({ train }).open()).train(request)
+    vi.unstubAllGlobals()
+    const events: TrainingEvent[] = []
+    for await (const event of run) events.push(event)
+    expect(events).toEqual([{ type: 'checkpoint', step: 1 }])
+    expect(await run.result).toMatchObject({ id: 'r' })
+    expect(train.mock.calls[0]![0].dataset).toMatchObject({ url: 'https://page.example/pairs.zip' })
+  })
+
+  test('leaving the loop stops it; pausing is told apart', async () => {
+    const actions: string[] = []
+    let end: (run: RunInfo) => void = () => {}
+    const trilobite = await engine({
+      resumeTraining: (_run, _data, onEvent) => {
+        onEvent({ type: 'checkpoint', step: 1 })
+        return new Promise((resolve) => (end = resolve))
+      },
+      controlTraining: async (action) => {
+        actions.push(action)
+        end({ state: action } as unknown as RunInfo)
+      },
+    }).open()
+    const left = trilobite.resume('r', request.dataset)
+    for await (const event of left) {
+      expect(event.type).toBe('checkpoint')
+      break
+    }
+    expect(await left.result).toEqual({ state: 'stop' })
+    const paused = trilobite.resume('r', request.dataset)
+    await paused.pause()
+    expect(await paused.result).toEqual({ state: 'pause' })
+    expect(actions).toEqual(['stop', 'pause'])
+  })
+})
+
+test('a probe keeps no engine', async () => {
+  const problem = { name: 'UnsupportedDeviceError' as const, message: 'no WebGPU here' }
+  let disposed = 0
+  const client = {
+    probe: async () => ({ ok: false, problem }),
+    dispose: () => disposed++,
+  } as unknown as EngineClient
+  expect(await Trilobite.probe({ connect: () => client })).toEqual({ ok: false, problem })
+  expect(disposed).toBe(1)
 })

@@ -3,6 +3,7 @@ import type {
   ChatMessage,
   DeviceReport,
   ErrorName,
+  GpuMemory,
   LoadOptions,
   LoadProgress,
   Look,
@@ -13,8 +14,10 @@ import type {
   SamplingOptions,
 } from '../worker/api'
 import type { EngineClient, TrainingApi } from '../worker/client'
+import type { DatasetSource, TrainingRequest } from '../worker/training-api'
 import { Answer } from './answer'
-import { modelSource } from './source'
+import { absoluteData, modelSource } from './source'
+import { TrainingRun } from './training-run'
 
 /** Starts an engine; told when its worker stops by an error nobody caught. */
 export type Connect = (onCrash: (error: Error) => void) => EngineClient
@@ -58,7 +61,7 @@ const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPe
 
 /** Trilobite without a page: one engine in a worker of its own, at most one model, one answer at a time. */
 export class Trilobite {
-  /** Everything that trains connectors: data, plans, runs, exports. */
+  /** Everything else about training connectors: recipes, data, plans, the list of runs, exports, the gradient check. */
   readonly training: TrainingApi
 
   private constructor(
@@ -76,7 +79,7 @@ export class Trilobite {
    * Throws: TrilobiteError (UnsupportedDeviceError, SelfTestError) where this browser or GPU cannot serve.
    */
   static async open({ connect, onCrash = () => {} }: OpenOptions = {}): Promise<Trilobite> {
-    const client = (connect ?? (await import('./connect')).connectInline)(onCrash)
+    const client = await connected(connect, onCrash)
     const device = await client.probe()
     if (device.ok) return new Trilobite(client, device)
     client.dispose()
@@ -85,6 +88,16 @@ export class Trilobite {
       message: 'this GPU cannot be used',
     }
     throw new TrilobiteError(name, message)
+  }
+
+  /** What this browser's GPU is and whether it can serve, without keeping an engine. Never throws for an unfit GPU. */
+  static async probe({ connect, onCrash = () => {} }: OpenOptions = {}): Promise<DeviceReport> {
+    const client = await connected(connect, onCrash)
+    try {
+      return await client.probe()
+    } finally {
+      client.dispose()
+    }
   }
 
   /** What loading a model would take, known before any weight is downloaded. */
@@ -142,6 +155,32 @@ export class Trilobite {
     return this.client.look(request)
   }
 
+  /**
+   * Trains the loaded model's connector: iterate the run for its events, or await its `result`. Questions may be asked
+   * meanwhile; they are answered between steps.
+   */
+  train(request: TrainingRequest): TrainingRun {
+    const placed = { ...request, dataset: absoluteData(request.dataset) }
+    return new TrainingRun(
+      (onEvent) => this.client.train(placed, onEvent),
+      (action) => this.client.controlTraining(action),
+    )
+  }
+
+  /** Goes on with a run from its last checkpoint, on the same data, to the same numbers. */
+  resume(run: string, dataset: DatasetSource): TrainingRun {
+    const placed = absoluteData(dataset)
+    return new TrainingRun(
+      (onEvent) => this.client.resumeTraining(run, placed, onEvent),
+      (action) => this.client.controlTraining(action),
+    )
+  }
+
+  /** Bytes the GPU holds for this engine. */
+  gpuMemory(): Promise<GpuMemory> {
+    return this.client.gpuMemory()
+  }
+
   /** Frees the model; the engine stays. */
   unload(): Promise<void> {
     return this.client.unload()
@@ -151,6 +190,10 @@ export class Trilobite {
   close(): void {
     this.client.dispose()
   }
+}
+
+async function connected(connect: Connect | undefined, onCrash: (error: Error) => void) {
+  return (connect ?? (await import('./connect')).connectInline)(onCrash)
 }
 
 function messagesOf(question: Question): ChatMessage[] {

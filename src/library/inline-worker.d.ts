@@ -1,4 +1,0 @@
-declare module '*?worker&inline' {
-  const InlineWorker: new (options?: { name?: string }) => Worker
-  export default InlineWorker
-}

@@ -1,0 +1,490 @@
+import { mount, unmount } from 'svelte'
+import type { LoadProgress, ModelInfo, Reply } from '../../worker/api'
+import '../styles/base.css'
+import '../styles/tokens.css'
+import { LANGUAGES, closestLanguage, type Language } from '../text/messages'
+import {
+  AttributeError,
+  parseContextLength,
+  parseDtype,
+  parseFolder,
+  parseHide,
+  parseModel,
+  parseTheme,
+  words,
+} from './attributes'
+import './element.css'
+import { ElementSession } from './element-session.svelte'
+import ElementView from './ElementView.svelte'
+import {
+  TrilobiteChatError,
+  type AskOptions,
+  type ChatStatus,
+  type ConversationMessage,
+  type ImageSource,
+  type Texts,
+  type TrilobiteChatEventMap,
+} from './types'
+
+/** Where there is no document, as on a server that renders pages, the module can still be imported. */
+const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement
+
+const ATTRIBUTES = [
+  'autoload',
+  'context-length',
+  'dtype',
+  'greeting',
+  'hide',
+  'hub-endpoint',
+  'images',
+  'language',
+  'model',
+  'models-url',
+  'readonly',
+  'system-prompt',
+  'theme',
+] as const
+type Attribute = (typeof ATTRIBUTES)[number]
+
+/** Attributes that say which model is meant: a change of one lets the loaded model go. */
+const OF_MODEL: ReadonlySet<Attribute> = new Set([
+  'context-length',
+  'dtype',
+  'hub-endpoint',
+  'model',
+  'models-url',
+])
+
+/** Properties that a framework may have set before the element was defined. */
+const PROPERTIES = [
+  'autoload',
+  'contextLength',
+  'dtype',
+  'greeting',
+  'hide',
+  'hubEndpoint',
+  'images',
+  'language',
+  'model',
+  'modelsUrl',
+  'readOnly',
+  'systemPrompt',
+  'texts',
+  'theme',
+  'token',
+] as const
+
+/** Folder of the bundled models. */
+let home = ''
+
+/** Tells where the package's module lies, beside whose folder the bundled models are. */
+export function setHome(moduleUrl: string) {
+  home = new URL('../models/', moduleUrl).href
+}
+
+/**
+ * `<trilobite-chat>`: a chat about pictures with a vision-language model that runs on the visitor's own GPU.
+ *
+ * Nothing is fetched and no GPU is opened before the visitor presses Start or asks, or the page calls `load` or `ask` or sets
+ * `autoload`. Elements of one page that use the same model share its engine and weights. Attributes and properties of the
+ * same name mirror each other; a value that is not known is a warning in the console and a `trilobite-error`, and the default
+ * is used.
+ */
+export class TrilobiteChat extends Base {
+  static readonly observedAttributes: readonly string[] = ATTRIBUTES
+
+  readonly #session: ElementSession
+  readonly #root: ShadowRoot
+  #view: Record<string, unknown> | undefined
+  #release: ReturnType<typeof setTimeout> | undefined
+  /** The model was there when the element left its document, and is wanted again when it comes back. */
+  #wasLoaded = false
+  #isModelStale = false
+  #images: readonly ImageSource[] = []
+
+  constructor() {
+    super()
+    this.#session = new ElementSession(
+      (name, detail) =>
+        this.dispatchEvent(new CustomEvent(`trilobite-${name}`, { detail, bubbles: true, composed: true })),
+      () => this.matches(':focus-within'),
+    )
+    this.#session.models.home = home
+    this.#root = this.attachShadow({ mode: 'open' })
+    this.#adoptStyles()
+    // The page's own shortcuts see the element as what was typed into, and would take letters for commands.
+    for (const type of ['keydown', 'keypress', 'keyup']) this.addEventListener(type, stopTyping)
+  }
+
+  // ---- What the page sets ----
+
+  /**
+   * The model: a Hugging Face repository (`owner/name`, `owner/name@revision`), the address of a folder that holds
+   * config.json, the tokenizer and the weights, or `bundled` or `bundled/NAME` for one that comes with the package.
+   * Default: `bundled`.
+   */
+  get model(): string {
+    return this.getAttribute('model') ?? 'bundled'
+  }
+  set model(value: string) {
+    this.#reflect('model', value)
+  }
+
+  /** How weights are held on the GPU: `auto`, `f32`, `f16`, `q8` or `q4`. Default: `auto`. */
+  get dtype(): string {
+    return this.getAttribute('dtype') ?? 'auto'
+  }
+  set dtype(value: string) {
+    this.#reflect('dtype', value)
+  }
+
+  /** Longest conversation in tokens. Default: the model's own limit, 4096 at most. */
+  get contextLength(): number | undefined {
+    const value = this.getAttribute('context-length')
+    return value === null ? undefined : Number(value)
+  }
+  set contextLength(value: number | undefined) {
+    this.#reflect('context-length', value)
+  }
+
+  /** Another hub than https://huggingface.co, with the same paths. */
+  get hubEndpoint(): string {
+    return this.getAttribute('hub-endpoint') ?? ''
+  }
+  set hubEndpoint(value: string) {
+    this.#reflect('hub-endpoint', value)
+  }
+
+  /** Folder that holds the bundled models. Default: `../models/` beside this module, as in the package. */
+  get modelsUrl(): string {
+    return this.getAttribute('models-url') ?? ''
+  }
+  set modelsUrl(value: string) {
+    this.#reflect('models-url', value)
+  }
+
+  /** Access token for private or gated repositories; sent to the hub alone. A property only: attributes lie open. */
+  get token(): string {
+    return this.#session.models.token
+  }
+  set token(value: string) {
+    this.#session.models.token = value
+  }
+
+  /** Goes before the conversation. */
+  get systemPrompt(): string {
+    return this.getAttribute('system-prompt') ?? ''
+  }
+  set systemPrompt(value: string) {
+    this.#reflect('system-prompt', value)
+  }
+
+  /** Stands above an empty chat. */
+  get greeting(): string {
+    return this.getAttribute('greeting') ?? ''
+  }
+  set greeting(value: string) {
+    this.#reflect('greeting', value)
+  }
+
+  /**
+   * Pictures for the next question: addresses, which the page must be allowed to read, or files. They are fetched when the
+   * model is. As an attribute: addresses between spaces.
+   */
+  get images(): readonly ImageSource[] {
+    return this.#images
+  }
+  set images(value: readonly ImageSource[] | string) {
+    this.#images = typeof value === 'string' ? words(value) : [...value]
+    this.#session.setImages(this.#images)
+  }
+
+  /** Shows the conversation without a way to ask; the page asks by `ask`. */
+  get readOnly(): boolean {
+    return this.hasAttribute('readonly')
+  }
+  set readOnly(value: boolean) {
+    this.toggleAttribute('readonly', value)
+  }
+
+  /** Parts to leave out, between spaces: `picker`, `settings`, `upload`. */
+  get hide(): string {
+    return this.getAttribute('hide') ?? ''
+  }
+  set hide(value: string | readonly string[]) {
+    this.#reflect('hide', typeof value === 'string' ? value : value.join(' '))
+  }
+
+  /** `light`, `dark`, or `auto` for what the system says. Default: `auto`. */
+  get theme(): string {
+    return this.getAttribute('theme') ?? 'auto'
+  }
+  set theme(value: string) {
+    this.#reflect('theme', value)
+  }
+
+  /** Language of the element's words, as a BCP 47 tag: `en`, `de`, `es`, `fr`, `zh`. Default: that of the nearest `lang`. */
+  get language(): string {
+    return this.getAttribute('language') ?? ''
+  }
+  set language(value: string) {
+    this.#reflect('language', value)
+  }
+
+  /** Words in place of the element's own, by their names in its catalogue. */
+  get texts(): Texts {
+    return this.#session.overrides
+  }
+  set texts(value: Texts) {
+    this.#session.overrides = value
+  }
+
+  /** Loads the model as soon as the element is in a document, without asking the visitor. */
+  get autoload(): boolean {
+    return this.hasAttribute('autoload')
+  }
+  set autoload(value: boolean) {
+    this.toggleAttribute('autoload', value)
+  }
+
+  // ---- What the page may read ----
+
+  /** What the element is doing. */
+  get status(): ChatStatus {
+    return this.#session.engine.status
+  }
+
+  /** The loaded model. */
+  get modelInfo(): ModelInfo | undefined {
+    return this.#session.engine.model
+  }
+
+  /** How far a load is. */
+  get progress(): LoadProgress | undefined {
+    return this.#session.engine.progress
+  }
+
+  /** The conversation so far. */
+  get messages(): readonly ConversationMessage[] {
+    return this.#session.chat.entries.map((entry) => ({
+      role: entry.role,
+      text: entry.text,
+      images: entry.role === 'user' ? entry.pictures.map(({ blob }) => blob) : [],
+    }))
+  }
+
+  // ---- What the page may do ----
+
+  /**
+   * Asks as the visitor would, with the pictures that wait in the composer; loads the model if need be, and waits for answers
+   * asked for before.
+   *
+   * Throws: TrilobiteChatError. An answer that is stopped resolves with what was said.
+   */
+  ask(text: string, { images = [] }: AskOptions = {}): Promise<Reply> {
+    this.#updateModel()
+    return this.#session.ask(text, images)
+  }
+
+  /** Ends the running answer; what was said stays. */
+  stop(): Promise<void> {
+    return this.#session.chat.stop()
+  }
+
+  /** Starts a new conversation. */
+  clear(): Promise<void> {
+    return this.#session.chat.clear()
+  }
+
+  /** Loads the model. Throws: TrilobiteChatError; AbortError where it was cancelled. */
+  async load(): Promise<ModelInfo> {
+    this.#updateModel()
+    await this.#session.whenReady()
+    const { model } = this.#session.engine
+    if (!model) throw new TrilobiteChatError('AbortError', 'load: the model was unloaded meanwhile.')
+    return model
+  }
+
+  /** Cancels a load, or frees the model and, where no other element uses it, the GPU's memory. The conversation stays. */
+  unload(): Promise<void> {
+    return this.#session.release()
+  }
+
+  /** Puts a picture into the composer. Throws: TrilobiteChatError where it cannot be read. */
+  addImage(image: ImageSource): Promise<void> {
+    return this.#session.addImage(image)
+  }
+
+  /** Puts the cursor where questions are written. */
+  override focus(options?: FocusOptions): void {
+    this.#root.querySelector<HTMLElement>('[part~=input], [part~=start]')?.focus(options)
+  }
+
+  // ---- The life of an element ----
+
+  /** @internal */
+  connectedCallback(): void {
+    clearTimeout(this.#release)
+    this.#upgradeProperties()
+    this.#applyLanguage()
+    this.#view ??= mount(ElementView, { target: this.#root, props: { session: this.#session } })
+    this.#updateModel()
+    if ((this.autoload || this.#wasLoaded) && this.status === 'idle') void this.#session.load()
+    this.#wasLoaded = false
+  }
+
+  /** @internal */
+  disconnectedCallback(): void {
+    // Whoever only moves it has put it back by then.
+    this.#release = setTimeout(() => {
+      this.#wasLoaded = this.modelInfo !== undefined || this.status === 'loading'
+      if (this.#view) void unmount(this.#view)
+      this.#view = undefined
+      void this.#session.release()
+    })
+  }
+
+  /** Moved in one piece: nothing to do. @internal */
+  connectedMoveCallback(): void {}
+
+  /** @internal */
+  adoptedCallback(): void {
+    this.#adoptStyles()
+  }
+
+  /** @internal */
+  attributeChangedCallback(name: Attribute, before: string | null, value: string | null): void {
+    if (before === value) return
+    if (OF_MODEL.has(name)) {
+      this.#isModelStale = true
+      // Several may change at once.
+      if (this.isConnected) queueMicrotask(() => this.#updateModel())
+      return
+    }
+    const session = this.#session
+    switch (name) {
+      case 'system-prompt':
+        session.settings.data.systemPrompt = value ?? ''
+        return
+      case 'greeting':
+        session.greeting = value ?? ''
+        return
+      case 'images':
+        this.images = value ?? ''
+        return
+      case 'readonly':
+        session.parts.composer = value === null
+        return
+      case 'hide': {
+        const hidden = this.#read(parseHide, value) ?? []
+        for (const part of ['picker', 'settings', 'upload'] as const)
+          session.parts[part] = !hidden.includes(part)
+        return
+      }
+      case 'theme':
+        session.theme = this.#read(parseTheme, value) ?? 'auto'
+        return
+      case 'language':
+        // Before, it is not known where the element stands.
+        if (this.#view) this.#applyLanguage()
+        return
+      case 'autoload':
+        if (value !== null && this.#view && this.status === 'idle') void session.load()
+    }
+  }
+
+  #updateModel(): void {
+    if (!this.#isModelStale) return
+    this.#isModelStale = false
+    const { models, engine } = this.#session
+    const base = this.ownerDocument.baseURI
+    const folder = this.#read(
+      (value) => parseFolder('models-url', value, base),
+      this.getAttribute('models-url'),
+    )
+    models.home = folder ?? home
+    models.choice = this.#read((value) => parseModel(value, base), this.getAttribute('model')) ?? {
+      kind: 'bundled',
+    }
+    models.dtype = this.#read(parseDtype, this.getAttribute('dtype')) ?? 'auto'
+    models.contextLength = this.#read(parseContextLength, this.getAttribute('context-length'))
+    models.endpoint = this.hubEndpoint
+    models.plan = undefined
+    if (engine.status === 'idle' || engine.status === 'probing' || engine.status === 'unfit') return
+    void this.#session.release().then(() => {
+      if (this.autoload && this.isConnected) void this.#session.load()
+    })
+  }
+
+  #applyLanguage(): void {
+    const session = this.#session
+    const value = this.getAttribute('language')
+    const asked = this.#read(parseLanguage, value === 'auto' ? null : value)
+    session.language = asked ?? closestLanguage(nearestLang(this)) ?? 'en'
+  }
+
+  /** Reads an attribute's value; one it cannot have is reported, and as good as none. */
+  #read<T>(parse: (value: string) => T, value: string | null): T | undefined {
+    if (value === null) return undefined
+    try {
+      return parse(value)
+    } catch (error) {
+      if (!(error instanceof AttributeError)) throw error
+      const { name, message, attribute, allowed } = error
+      console.warn(message)
+      // Whoever puts an element together listens a moment later.
+      setTimeout(() => {
+        const detail: TrilobiteChatEventMap['trilobite-error']['detail'] = {
+          name,
+          message,
+          attribute,
+          allowed,
+        }
+        this.dispatchEvent(new CustomEvent('trilobite-error', { detail, bubbles: true, composed: true }))
+      })
+      return undefined
+    }
+  }
+
+  #reflect(attribute: Attribute, value: string | number | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(attribute)
+    else this.setAttribute(attribute, String(value))
+  }
+
+  #upgradeProperties(): void {
+    for (const name of PROPERTIES) {
+      if (!Object.hasOwn(this, name)) continue
+      const own = this as Record<string, unknown>
+      const value = own[name]
+      delete own[name]
+      own[name] = value
+    }
+  }
+
+  /** By constructed sheets, which no content security policy forbids; they belong to one document. */
+  #adoptStyles(): void {
+    const { CSSStyleSheet: Sheet = CSSStyleSheet } = this.ownerDocument.defaultView ?? {}
+    const sheet = new Sheet()
+    sheet.replaceSync(__ELEMENT_CSS__)
+    this.#root.adoptedStyleSheets = [sheet]
+  }
+}
+
+function parseLanguage(value: string): Language {
+  const language = closestLanguage(value)
+  if (!language) throw new AttributeError('language', value, Object.keys(LANGUAGES))
+  return language
+}
+
+/** The language of the text around an element, across shadow roots. */
+function nearestLang(element: Element): string {
+  const found = element.closest<HTMLElement>('[lang]')
+  if (found) return found.lang
+  const root = element.getRootNode()
+  return root instanceof ShadowRoot ? nearestLang(root.host) : ''
+}
+
+function stopTyping(event: Event): void {
+  const [target] = event.composedPath()
+  if (target instanceof Element && target.matches('input, textarea, select')) event.stopPropagation()
+}
