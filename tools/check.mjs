@@ -1,7 +1,7 @@
 // npm run check: types, Svelte, lint with the walls between layers, formatting, sizes of the bundles, whether the library's
 // documentation is that of its types. Runs all of them, whatever fails.
 
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -23,16 +23,31 @@ const steps = [
   ['formatting', ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.']],
 ]
 
-const failed = steps.filter(([name, [script = '', ...args]]) => {
-  const started = performance.now()
-  const file = script.startsWith('tools/') ? script : `node_modules/${script}`
-  const { status } = spawnSync(process.execPath, [file, ...args], {
-    cwd: root,
-    stdio: 'inherit',
-  })
-  const seconds = ((performance.now() - started) / 1e3).toFixed(1)
-  console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${name} (${seconds} s)`)
-  return status !== 0
-})
-if (failed.length > 0) console.error(`check failed: ${failed.map(([name]) => name).join(', ')}`)
+/** @type {string[]} */
+const failed = []
+const waiting = steps.values()
+
+/** Runs steps as long as there are any; what one says is shown in one piece, once it has ended. */
+async function work() {
+  for (const [name, [script = '', ...args]] of waiting) {
+    const started = performance.now()
+    const file = script.startsWith('tools/') ? script : `node_modules/${script}`
+    const child = spawn(process.execPath, [file, ...args], { cwd: root })
+    /** @type {Buffer[]} */
+    const said = []
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => said.push(part))
+    const status = await new Promise((done) => {
+      child.on('error', (error) => done(error.message))
+      child.on('close', done)
+    })
+    const seconds = ((performance.now() - started) / 1e3).toFixed(1)
+    process.stdout.write(Buffer.concat(said))
+    console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${name} (${seconds} s)`)
+    if (status !== 0) failed.push(name)
+  }
+}
+
+// Two at a time, each of which keeps little more than one processor busy.
+await Promise.all([work(), work()])
+if (failed.length > 0) console.error(`check failed: ${failed.join(', ')}`)
 process.exit(failed.length === 0 ? 0 : 1)
