@@ -1,5 +1,6 @@
 import { expect, test } from './support/fixtures'
 import { look } from './support/look'
+import { playEngine } from './support/play'
 import { sample } from './support/samples'
 import { damaged } from './support/pictures'
 import { freeLastShard, holdLastShard } from './support/shards'
@@ -55,6 +56,7 @@ test('a browser without WebGPU', async ({ visit }) => {
 
 test('the theme is chosen by hand and kept', async ({ visit }) => {
   const { page } = visit
+  await playEngine(page)
   await page.emulateMedia({ colorScheme: 'light' })
   await visit.open()
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)

@@ -1,8 +1,8 @@
 import { expect, test } from './support/fixtures'
+import { playEngine } from './support/play'
 import { collapsed, sample } from './support/samples'
 
 const bird = sample('01')
-const scene = sample('08')
 
 test('a chat is there again after a reload of the page, and goes on', async ({ visit }) => {
   await visit.openReady()
@@ -34,17 +34,19 @@ test('a chat is there again after a reload of the page, and goes on', async ({ v
 })
 
 test('an answer cut off by closing the page says so when it opens again', async ({ visit }) => {
+  await playEngine(visit.page)
   await visit.openReady()
-  const [turn] = scene.turns
+  const question = 'Tell a long story.'
   await visit.atFirstText('reload')
-  await visit.send(turn!.question, scene.path)
+  await visit.send(question, bird.path)
   await visit.page.waitForEvent('load')
   await expect(visit.answers.last()).toHaveAttribute('data-phase', 'interrupted')
   await expect(visit.answers.last()).toContainText('The page was closed before this answer was complete.')
-  await expect(visit.asked).toHaveText(turn!.question)
+  await expect(visit.asked).toHaveText(question)
 })
 
 test('pictures, scripts and frames in an answer never load', async ({ visit }) => {
+  await playEngine(visit.page)
   await visit.open()
   const said = [
     'Look: ![tracker](https://example.com/log.png?secret) and',
@@ -81,6 +83,7 @@ test('pictures, scripts and frames in an answer never load', async ({ visit }) =
 })
 
 test('the content security policy stops what other walls let through', async ({ visit }) => {
+  await playEngine(visit.page)
   await visit.open()
   expect(visit.offences.errors).toEqual([])
   const refused = visit.page.waitForEvent('requestfailed')

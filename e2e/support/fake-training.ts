@@ -73,17 +73,24 @@ const KNOWN = { evaluateEvery: 25, checkpointEvery: 25 }
 const noise = (step: number) => Math.sin(step * 12.9898) * 0.5 + Math.sin(step * 78.233) * 0.5
 const lossAt = (step: number, offset = 0) => 0.9 + offset + 3.2 * Math.exp(-step / 40) + 0.18 * noise(step)
 
-const captionAt = (step: number, row: number): CaptionRecord => ({
+const captionAt = (step: number, row: number, image = `images/${row}.png`): CaptionRecord => ({
   step,
   row,
-  image: `images/${row}.png`,
+  image,
   truth: 'a small blue star at the left of a large red circle',
   caption: CAPTIONS[Math.min(CAPTIONS.length - 1, Math.floor(step / 15))]!,
 })
 
+interface Entry {
+  info: RunInfo
+  log: LogRecord[]
+  /** Pictures that are described; others than these are not at hand. */
+  images?: string[]
+}
+
 /** Training without a GPU, as lively as the page must bear. */
 export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
-  const runs = new Map<string, { info: RunInfo; log: LogRecord[] }>()
+  const runs = new Map<string, Entry>()
   let control: 'run' | 'pause' | 'stop' = 'run'
   /** The run that is paused in memory, with where it tells what it does. */
   let live: string | undefined
@@ -215,17 +222,13 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
     return entry.info
   }
 
-  function evaluate(
-    entry: { info: RunInfo; log: LogRecord[] },
-    step: number,
-    onEvent: (e: TrainingEvent) => void,
-  ) {
+  function evaluate(entry: Entry, step: number, onEvent: (e: TrainingEvent) => void) {
     const evaluation = { step, loss: lossAt(step, 0.12), samples: 20 }
     entry.log.push({ type: 'evaluation', ...evaluation })
     entry.info = { ...entry.info, evaluationLoss: evaluation.loss }
     onEvent({ type: 'evaluation', ...evaluation })
-    for (let row = 0; row < 3; row++) {
-      const caption = captionAt(step, row)
+    for (const [row, image] of (entry.images ?? [undefined, undefined, undefined]).entries()) {
+      const caption = captionAt(step, row, image)
       entry.log.push({ type: 'caption', ...caption })
       onEvent({ type: 'caption', ...caption })
     }
@@ -301,7 +304,12 @@ export function fakeTraining(modes: ReadonlySet<string>): TrainingApi {
         steps: stepsOf(request),
         checkpointStep: 0,
       }
-      runs.set(id, { info, log: [] })
+      const { dataset } = request
+      runs.set(id, {
+        info,
+        log: [],
+        ...(dataset.kind === 'pairs' && { images: dataset.pairs.map(({ name }) => name) }),
+      })
       return play(id, request, onEvent)
     },
     async resumeTraining(run, dataset, onEvent) {
@@ -401,7 +409,7 @@ const OLD_RUNS: readonly (Partial<RunInfo> & { rate?: number; worse?: number })[
   { name: 'Stopped by hand', state: 'stopped', worse: 0.1 },
 ]
 
-function addOldRuns(runs: Map<string, { info: RunInfo; log: LogRecord[] }>) {
+function addOldRuns(runs: Map<string, Entry>) {
   for (const [i, { rate: peak = 1e-3, worse = 0, ...given }] of OLD_RUNS.entries()) {
     const steps = 120
     const step = given.state === 'done' ? steps : 63
