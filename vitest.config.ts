@@ -12,6 +12,7 @@ const LONG = [
   'bundled',
   'engine',
   'golden-language',
+  'llava-original',
 ]
 
 class LongestFirst extends BaseSequencer {
