@@ -42,8 +42,8 @@ export class ElementSession extends Session {
   #taking: Promise<void> = Promise.resolve()
   #adding: Promise<unknown> = Promise.resolve()
 
-  constructor(emit: Emit, hasFocus: () => boolean) {
-    super({ connect: (onCrash) => engines.lease(onCrash), store: nothingKept, keep: noKeep })
+  constructor(emit: Emit, hasFocus: () => boolean, home: string) {
+    super({ connect: (onCrash) => engines.lease(onCrash), store: nothingKept, keep: noKeep, home })
     this.#emit = emit
     this.#hasFocus = hasFocus
     this.chat.isRestoring = false
@@ -73,6 +73,10 @@ export class ElementSession extends Session {
         emit('error', { name, message: detail || title, title, advice })
       })
     })
+  }
+
+  override get topHeading() {
+    return 'h2' as const
   }
 
   override get loadsOnSend(): boolean {

@@ -91,6 +91,7 @@ export function setHome(moduleUrl: string) {
  * is used.
  */
 export class TrilobiteChat extends Base {
+  /** @internal */
   static readonly observedAttributes: readonly string[] = ATTRIBUTES
 
   readonly #session: ElementSession
@@ -108,8 +109,8 @@ export class TrilobiteChat extends Base {
       (name, detail) =>
         this.dispatchEvent(new CustomEvent(`trilobite-${name}`, { detail, bubbles: true, composed: true })),
       () => this.matches(':focus-within'),
+      home,
     )
-    this.#session.models.home = home
     this.#root = this.attachShadow({ mode: 'open' })
     this.#adoptStyles()
     // The page's own shortcuts see the element as what was typed into, and would take letters for commands.

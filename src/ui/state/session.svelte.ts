@@ -85,6 +85,11 @@ export class Session {
     this.#screen = next
   }
 
+  /** Heading of a screen. Within another's page it is none of the page's first level. */
+  get topHeading(): 'h1' | 'h2' {
+    return 'h1'
+  }
+
   /** Questions may be written before a model is loaded; sending one loads it. */
   get loadsOnSend(): boolean {
     return false
