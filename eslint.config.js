@@ -12,6 +12,7 @@ export default ts.config(
   {
     ignores: [
       'dist',
+      'examples/*/dist',
       'node_modules',
       'public',
       'test-results',

@@ -405,3 +405,39 @@ test('properties set before it is defined are taken', async ({ page }) => {
   await expect(chat.getByTestId('open-settings')).toHaveCount(0)
   expect(await chat.getAttribute('system-prompt')).toBe('Be brief.')
 })
+
+test('properties a framework takes back are as if never set', async ({ page }) => {
+  const chat = await open(page, {
+    body: '<trilobite-chat autoload readonly hide="picker" images="none.png" model="a/b"></trilobite-chat>',
+  })
+  const left = await chat.evaluate((element: Chat) => {
+    const names = ['autoload', 'hide', 'images', 'model', 'readOnly', 'texts', 'token'] as const
+    Object.assign(element, Object.fromEntries(names.map((name) => [name, undefined])))
+    const { autoload, hide, images, model, readOnly, texts, token } = element
+    return { autoload, hide, images: [...images], model, readOnly, texts, token }
+  })
+  expect(left).toEqual({
+    autoload: false,
+    hide: '',
+    images: [],
+    model: 'bundled',
+    readOnly: false,
+    texts: {},
+    token: '',
+  })
+  await expect(chat.getByTestId('composer')).toBeVisible()
+})
+
+test('a frame without an origin is told what it lacks', async ({ page }) => {
+  await recordEvents(page)
+  const framed = await servePage({
+    body: `<trilobite-chat></trilobite-chat><script type="module" src="${origin}/element/trilobite-chat.js"></script>`,
+  })
+  await page.goto(
+    await servePage({ body: `<iframe sandbox="allow-scripts" src="${framed}" height="600"></iframe>` }),
+  )
+  const frame = page.frameLocator('iframe')
+  await frame.getByTestId('load-button').click()
+  await frame.getByText('Details').click()
+  await expect(frame.getByTestId('banner')).toContainText('Add allow-same-origin to the frame')
+})

@@ -1,4 +1,5 @@
-// npm run docs: docs/library-api.md and docs/element-api.md from the types and comments of what the package exports.
+// npm run docs: docs/library-api.md and docs/element-api.md from the types and comments of what the package exports, and the
+// examples' code in docs/embedding.md.
 //
 //   npm run docs -- --check   writes nothing, fails where a file is not what the types say
 
@@ -9,6 +10,7 @@ import { format, resolveConfig } from 'prettier'
 import { Application, Converter, ReflectionKind } from 'typedoc'
 import { MarkdownTheme, MarkdownThemeContext } from 'typedoc-plugin-markdown'
 import { root } from './app-build.mjs'
+import { filled } from './doc-blocks.mjs'
 
 /** By the name of a file in docs/ without its ending. */
 const PAGES = [
@@ -143,5 +145,11 @@ async function compare(out, isOnlyAsked) {
     if (isOnlyAsked) stale.push(`docs/${name}.md`)
     else writeFileSync(file, text)
   }
+  const embedding = join(root, 'docs/embedding.md')
+  const written = readFileSync(embedding, 'utf8')
+  const text = filled(written, (path) => readFileSync(join(root, path), 'utf8'))
+  if (text === written) return stale
+  if (isOnlyAsked) stale.push('docs/embedding.md')
+  else writeFileSync(embedding, text)
   return stale
 }

@@ -27,6 +27,12 @@ function trusted(url: string): string {
 
 /** Starts the engine's worker from its code in this module, so that it starts on pages of any origin. */
 export function startInlineWorker(): Worker {
+  if (globalThis.origin === 'null') {
+    throw new Error(
+      'this page has no origin of its own (a sandboxed frame?), where browsers start no worker with WebGPU. ' +
+        "Add allow-same-origin to the frame's sandbox",
+    )
+  }
   const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }))
   made.add(url)
   const forget = () => {

@@ -169,7 +169,7 @@ export class TrilobiteChat extends Base {
     return this.#session.models.token
   }
   set token(value: string) {
-    this.#session.models.token = value
+    this.#session.models.token = value ?? ''
   }
 
   /** Goes before the conversation. */
@@ -195,8 +195,8 @@ export class TrilobiteChat extends Base {
   get images(): readonly ImageSource[] {
     return this.#images
   }
-  set images(value: readonly ImageSource[] | string) {
-    this.#images = typeof value === 'string' ? words(value) : [...value]
+  set images(value: readonly ImageSource[] | string | null | undefined) {
+    this.#images = typeof value === 'string' ? words(value) : [...(value ?? [])]
     this.#session.setImages(this.#images)
   }
 
@@ -205,15 +205,15 @@ export class TrilobiteChat extends Base {
     return this.hasAttribute('readonly')
   }
   set readOnly(value: boolean) {
-    this.toggleAttribute('readonly', value)
+    this.toggleAttribute('readonly', Boolean(value))
   }
 
   /** Parts to leave out, between spaces: `picker`, `settings`, `upload`. */
   get hide(): string {
     return this.getAttribute('hide') ?? ''
   }
-  set hide(value: string | readonly string[]) {
-    this.#reflect('hide', typeof value === 'string' ? value : value.join(' '))
+  set hide(value: string | readonly string[] | null | undefined) {
+    this.#reflect('hide', Array.isArray(value) ? value.join(' ') : (value as string))
   }
 
   /** `light`, `dark`, or `auto` for what the system says. Default: `auto`. */
@@ -237,7 +237,7 @@ export class TrilobiteChat extends Base {
     return this.#session.overrides
   }
   set texts(value: Texts) {
-    this.#session.overrides = value
+    this.#session.overrides = value ?? {}
   }
 
   /** Loads the model as soon as the element is in a document, without asking the visitor. */
@@ -245,7 +245,7 @@ export class TrilobiteChat extends Base {
     return this.hasAttribute('autoload')
   }
   set autoload(value: boolean) {
-    this.toggleAttribute('autoload', value)
+    this.toggleAttribute('autoload', Boolean(value))
   }
 
   // ---- What the page may read ----
