@@ -340,7 +340,7 @@ test('a lost GPU comes back by load', async ({ page }) => {
   })
   expect(await chat.evaluate((element: Chat) => element.status)).toBe('lost')
   expect(await call(chat, (element) => element.load().then(({ model }) => model))).toEqual({
-    value: 'trilobite-nano-llava',
+    value: 'trilobite-nano-cambrian',
   })
   await expect(chat.getByTestId('banner')).toHaveCount(0)
 })

@@ -84,6 +84,16 @@ async function open(page: Page, name: string): Promise<void> {
   await page.goto(`${origin}/`)
 }
 
+/** Keeps pictures of it, narrow and wide, where nothing may be wider than the page. */
+async function look(page: Page, name: string): Promise<void> {
+  for (const width of [320, 1280]) {
+    await page.setViewportSize({ width, height: 800 })
+    await page.screenshot({ path: `test-results/screens/example-${name}-${width}.png`, fullPage: true })
+    const beyond = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    await expect.poll(beyond, { message: `${name} at ${width} px` }).toBeLessThanOrEqual(0)
+  }
+}
+
 const chatOf = (page: Page) => page.locator('trilobite-chat')
 const state = (page: Page) => page.locator('main > [role=status]')
 const answers = (page: Page) => page.locator('main > ol > li')
@@ -97,6 +107,7 @@ test('React: the picture by its address, asked by the page, answered by the engi
   await page.getByRole('button', { name: 'Describe' }).click()
   await expect(state(page)).toContainText('Ready', { timeout: LOAD_MS })
   await expect(answers(page)).toHaveText([describe!.reply], { timeout: ANSWER_MS })
+  await look(page, 'react')
   await page.getByRole('button', { name: 'Clear' }).click()
   await expect(chat.getByTestId('message-assistant')).toHaveCount(0)
 })
@@ -113,6 +124,7 @@ test('Vue: a file of the visitor, asked by the visitor, answered by the engine',
   await expect(state(page)).toContainText('Ready', { timeout: LOAD_MS })
   await expect(answers(page)).toHaveText([turns[0]!.reply], { timeout: ANSWER_MS })
   await expect(chat.getByTestId('message-user').locator('img')).toHaveCount(1)
+  await look(page, 'vue')
 })
 
 test('Svelte: what the app sets reaches the element, what happens reaches the app', async ({ page }) => {
@@ -135,6 +147,7 @@ test('Svelte: what the app sets reaches the element, what happens reaches the ap
   await page.getByRole('button', { name: 'Stop', exact: true }).click()
   await expect(chat.getByTestId('message-assistant').last()).toHaveAttribute('data-phase', 'aborted')
   await expect(answers(page)).toHaveCount(2)
+  await look(page, 'svelte')
 
   await page.getByLabel('Model').selectOption('llava-hf/llava-interleave-qwen-0.5b-hf')
   await expect(chat.getByTestId('consent')).toContainText('llava-interleave-qwen-0.5b-hf')
@@ -160,6 +173,7 @@ test('plain HTML: slots, parts, colours and events', async ({ page }) => {
   await expect(page.locator('#state')).toHaveText('Ready: trilobite-nano-llava')
   await expect(page.locator('#answers > li')).toContainText('two shapes')
   await expect(chat.getByTestId('message-user').locator('img')).toHaveCount(1)
+  await look(page, 'html')
   await page.getByLabel('Theme').selectOption('dark')
   await expect(chat.locator('.element')).toHaveAttribute('data-theme', 'dark')
   await page.getByRole('button', { name: 'Clear' }).click()
@@ -214,6 +228,7 @@ test('library: asks, stops, draws where the model looked, trains a connector', a
   expect(losses.every(Number.isFinite)).toBe(true)
   expect(losses[2]).toBeLessThan(losses[0]!)
   await expect(page.locator('#files')).toContainText('.safetensors')
+  await look(page, 'library')
 })
 
 test('on a server the element can be imported, and defines nothing', async () => {

@@ -8,6 +8,7 @@ import {
   TrilobiteChatError,
   type ErrorDetail,
   type ImageSource,
+  type ModelInfo,
   type Reply,
   type ThemeName,
   type TrilobiteChatEventMap,
@@ -63,8 +64,8 @@ export class ElementSession extends Session {
         if (progress) emit('progress', progress)
       })
       $effect(() => {
-        const { model } = this.engine
-        if (model) emit('ready', model)
+        const { modelInfo } = this
+        if (modelInfo) emit('ready', modelInfo)
       })
       $effect(() => {
         const { problem } = this.engine
@@ -73,6 +74,12 @@ export class ElementSession extends Session {
         emit('error', { name, message: detail || title, title, advice })
       })
     })
+  }
+
+  /** The loaded model by the name the page gave it, where the engine may know an address alone. */
+  get modelInfo(): ModelInfo | undefined {
+    const { model, target } = this.engine
+    return model && { ...model, model: target?.label ?? model.model }
   }
 
   override get topHeading() {

@@ -257,7 +257,7 @@ export class TrilobiteChat extends Base {
 
   /** The loaded model. */
   get modelInfo(): ModelInfo | undefined {
-    return this.#session.engine.model
+    return this.#session.modelInfo
   }
 
   /** How far a load is. */
@@ -301,9 +301,13 @@ export class TrilobiteChat extends Base {
   async load(): Promise<ModelInfo> {
     this.#updateModel()
     await this.#session.whenReady()
-    const { model } = this.#session.engine
-    if (!model) throw new TrilobiteChatError('AbortError', 'load: the model was unloaded meanwhile.')
-    return model
+    const { modelInfo } = this
+    if (!modelInfo)
+      throw new TrilobiteChatError(
+        'AbortError',
+        'load: expected a model, but it was unloaded meanwhile. Load it again.',
+      )
+    return modelInfo
   }
 
   /** Cancels a load, or frees the model and, where no other element uses it, the GPU's memory. The conversation stays. */
