@@ -21,7 +21,7 @@ export function embedded({ entry, outDir, isOneFile }) {
     publicDir: false,
     logLevel: 'warn',
     define: PRODUCTION,
-    plugins: [svelte(), engineWorkerText(), cssInJs()],
+    plugins: [svelte(), ownTrustedTypes(), engineWorkerText(), cssInJs()],
     css: { postcss: { plugins: [remPlugin()] } },
     build: {
       lib: { entry, formats: ['es'], fileName: (_format, name) => `${name}.js` },
@@ -101,6 +101,28 @@ export async function buildWorker({ isOneFile }) {
   })
   return /** @type {any} */ (outputs)[0].output
 }
+
+const SVELTES_POLICY = "'svelte-trusted-html'"
+
+/**
+ * Svelte's Trusted Types policy under a name of our own: a page that has Svelte itself makes one of the usual name, and a
+ * second of one name is refused.
+ * @returns {import('vite').Plugin}
+ */
+const ownTrustedTypes = () => ({
+  name: 'own-trusted-types',
+  transform: {
+    filter: { id: /svelte[\\/]src[\\/]internal[\\/]client[\\/]dom[\\/]reconciler\.js$/ },
+    handler(code) {
+      if (code.split(SVELTES_POLICY).length !== 2) {
+        this.error(
+          `own-trusted-types: expected ${SVELTES_POLICY} once in Svelte's reconciler. See where it went.`,
+        )
+      }
+      return code.replace(SVELTES_POLICY, "'trilobite-svelte'")
+    },
+  },
+})
 
 const WORKER = 'virtual:engine-worker'
 // Vite evaluates this file anew for each configuration; npm run build reads two.

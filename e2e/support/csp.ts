@@ -13,5 +13,5 @@ export const strictCsp = (packageOrigin: string, modelOrigin = packageOrigin): s
     "base-uri 'none'",
     "form-action 'none'",
     "require-trusted-types-for 'script'",
-    'trusted-types trilobite svelte-trusted-html dompurify',
+    'trusted-types trilobite trilobite-svelte dompurify',
   ].join('; ')

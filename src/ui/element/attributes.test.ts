@@ -3,8 +3,10 @@ import {
   AttributeError,
   parseContextLength,
   parseDtype,
+  parseFlag,
   parseFolder,
   parseHide,
+  parseHub,
   parseModel,
   parseTheme,
 } from './attributes'
@@ -24,19 +26,13 @@ describe('model', () => {
     ['../nano', { kind: 'url', baseUrl: 'https://shop.example/nano/' }],
   ])('%s', (value, choice) => expect(model(value)).toEqual(choice))
 
-  test.each([
-    '',
-    'llava',
-    'bundled/',
-    'bundled/other',
-    'bundledx',
-    'a/b/c',
-    'ftp://x/y',
-    'http://far.example/m',
-  ])('%j is refused, and the kinds there are are named', (value) => {
-    expect(() => model(value)).toThrow(AttributeError)
-    expect(() => model(value)).toThrow(/bundled\/trilobite-nano-llava/)
-  })
+  test.each(['llava', 'bundled/', 'bundled/other', 'bundledx', 'a/b/c', 'ftp://x/y', 'http://far.example/m'])(
+    '%j is refused, and the kinds there are are named',
+    (value) => {
+      expect(() => model(value)).toThrow(AttributeError)
+      expect(() => model(value)).toThrow(/bundled\/trilobite-nano-llava/)
+    },
+  )
 })
 
 test('one of a few', () => {
@@ -56,7 +52,7 @@ test('what is hidden', () => {
 
 test('numbers of tokens', () => {
   expect(parseContextLength('4096')).toBe(4096)
-  for (const value of ['', '0', '-1', '1.5', '1e3', 'many', '99999999999999999999'])
+  for (const value of ['0', '-1', '1.5', '1e3', 'many', '99999999999999999999'])
     expect(() => parseContextLength(value), value).toThrow(/whole number/)
 })
 
@@ -64,4 +60,28 @@ test('folders', () => {
   expect(parseFolder('models-url', '/m', PAGE)).toBe('https://shop.example/m/')
   expect(parseFolder('models-url', 'https://cdn.example/models/', PAGE)).toBe('https://cdn.example/models/')
   expect(() => parseFolder('models-url', 'http://', PAGE)).toThrow(/the address of a folder/)
+})
+
+test('what is empty is as good as not there', () => {
+  expect([model(''), parseDtype(''), parseTheme(''), parseHide('')]).toEqual([
+    { kind: 'bundled' },
+    'auto',
+    'auto',
+    [],
+  ])
+  expect([parseContextLength(''), parseFolder('models-url', '', PAGE), parseHub('')]).toEqual([
+    undefined,
+    undefined,
+    '',
+  ])
+})
+
+test('flags and hubs', () => {
+  for (const value of ['', 'autoload', 'true']) expect(parseFlag('autoload', value)).toBe(true)
+  expect(() => parseFlag('autoload', 'false')).toThrow(
+    '<trilobite-chat> autoload: expected no value or no such attribute, got "false". The default is used instead.',
+  )
+  expect(parseHub('https://hub.example/')).toBe('https://hub.example')
+  for (const value of ['hub.example.com', 'http://hub.example'])
+    expect(() => parseHub(value)).toThrow(/https:/)
 })

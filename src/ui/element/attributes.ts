@@ -1,5 +1,5 @@
 import type { WeightDtype } from '../../worker/api'
-import { BUNDLED_NAMES, parseModelAddress, type ModelChoice } from '../models/choice'
+import { BUNDLED_NAMES, parseEndpoint, parseModelAddress, type ModelChoice } from '../models/choice'
 import type { HideablePart, ThemeName } from './types'
 
 /** A value an attribute cannot have. `allowed` names those it can. */
@@ -36,15 +36,31 @@ function oneOf<T extends string>(attribute: string, value: string, allowed: read
   return found
 }
 
-export const parseDtype = (value: string): WeightDtype => oneOf('dtype', value, DTYPES)
-export const parseTheme = (value: string): ThemeName => oneOf('theme', value, THEMES)
+export const parseDtype = (value: string): WeightDtype => oneOf('dtype', value || 'auto', DTYPES)
+export const parseTheme = (value: string): ThemeName => oneOf('theme', value || 'auto', THEMES)
+
+/** A flag is on where its attribute is there; the one word for off is taken at its meaning. */
+export function parseFlag(attribute: string, value: string): boolean {
+  if (value === 'false') throw new AttributeError(attribute, value, ['no value', 'no such attribute'])
+  return true
+}
+
+/** Throws: AttributeError. */
+export function parseHub(value: string): string {
+  try {
+    return parseEndpoint(value)
+  } catch {
+    throw new AttributeError('hub-endpoint', value, ['an address that begins with https://'])
+  }
+}
 
 /** Words between spaces. Throws: AttributeError at the first that names no part. */
 export const parseHide = (value: string): HideablePart[] =>
   words(value).map((part) => oneOf('hide', part, PARTS))
 
 /** Throws: AttributeError. */
-export function parseContextLength(value: string): number {
+export function parseContextLength(value: string): number | undefined {
+  if (value === '') return undefined
   const tokens = /^\d+$/.test(value) ? Number(value) : 0
   if (!Number.isSafeInteger(tokens) || tokens < 1)
     throw new AttributeError('context-length', value, ['a whole number of tokens above 0'])
@@ -57,6 +73,7 @@ export function parseContextLength(value: string): number {
  * Throws: AttributeError.
  */
 export function parseModel(value: string, baseUrl: string): ModelChoice {
+  if (value === '') return { kind: 'bundled' }
   const [, bundled, name] = /^(bundled)(?:\/(.*))?$/.exec(value) ?? []
   if (bundled) {
     if (name === undefined) return { kind: 'bundled' }
@@ -73,7 +90,8 @@ export function parseModel(value: string, baseUrl: string): ModelChoice {
 }
 
 /** A base address, relative to the page's. Throws: AttributeError. */
-export function parseFolder(attribute: string, value: string, baseUrl: string): string {
+export function parseFolder(attribute: string, value: string, baseUrl: string): string | undefined {
+  if (value === '') return undefined
   try {
     const { href } = new URL(value, baseUrl)
     return href.endsWith('/') ? href : `${href}/`

@@ -1,25 +1,54 @@
+import { openPicture, type Picture } from '../chat/pictures'
 import { nameAndMessage } from '../text/explain'
+import type { Messages } from '../text/messages'
 import { TrilobiteChatError, type ImageSource } from './types'
 
 /**
- * A picture as a file; one without a name gets `unnamed`.
+ * Reads a picture that a page names or gives; one without a name becomes number `number`.
  *
- * Throws: TrilobiteChatError, where its address cannot be read.
+ * Throws: TrilobiteChatError (NetworkError, ImageError).
  */
-export async function fileOf(source: ImageSource, unnamed: string): Promise<File> {
-  if (source instanceof File) return source
-  if (source instanceof Blob) return new File([source], unnamed, { type: source.type })
-  const url = new URL(source, document.baseURI)
+export async function openSource(
+  source: ImageSource,
+  number: number,
+  { pictures: wording }: Messages,
+): Promise<Picture> {
+  const { blob, name } = source instanceof Blob ? named(source) : await fetched(source)
+  try {
+    return await openPicture(blob, name || wording.pasted(number), wording)
+  } catch (error) {
+    throw new TrilobiteChatError('ImageError', nameAndMessage(error).message)
+  }
+}
+
+const named = (blob: Blob) => ({ blob, name: blob instanceof File ? blob.name : '' })
+
+async function fetched(address: string | URL): Promise<{ blob: Blob; name: string }> {
   const failed = (reason: string) =>
     new TrilobiteChatError(
       'NetworkError',
-      `image ${url.href}: expected a picture, but ${reason}. Its host must allow this page to read it (CORS).`,
+      `image ${String(address).slice(0, 200)}: expected a picture, but ${reason}. Its host must allow this page to ` +
+        'read it (CORS).',
     )
-  const response = await fetch(url).catch((cause: unknown) => {
+  let response: Response
+  let url: URL
+  try {
+    url = new URL(address, document.baseURI)
+    response = await fetch(url)
+  } catch (cause) {
     throw failed(nameAndMessage(cause).message)
-  })
+  }
   if (!response.ok) throw failed(`status ${response.status} came`)
-  const blob = await response.blob()
-  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '')
-  return new File([blob], name || unnamed, { type: blob.type })
+  return { blob: await response.blob(), name: fileName(url) }
+}
+
+/** The last part of an address's path, where that is a name. */
+function fileName({ protocol, pathname }: URL): string {
+  if (!/^https?:$/.test(protocol)) return ''
+  const last = pathname.split('/').at(-1) ?? ''
+  try {
+    return decodeURIComponent(last)
+  } catch {
+    return last
+  }
 }

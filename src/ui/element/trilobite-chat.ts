@@ -7,8 +7,10 @@ import {
   AttributeError,
   parseContextLength,
   parseDtype,
+  parseFlag,
   parseFolder,
   parseHide,
+  parseHub,
   parseModel,
   parseTheme,
   words,
@@ -16,6 +18,7 @@ import {
 import './element.css'
 import { ElementSession } from './element-session.svelte'
 import ElementView from './ElementView.svelte'
+import { isOn, isTrue, nearestLang, stopTyping } from './host-page'
 import {
   TrilobiteChatError,
   type AskOptions,
@@ -68,6 +71,7 @@ const PROPERTIES = [
   'model',
   'modelsUrl',
   'readOnly',
+  'readonly',
   'systemPrompt',
   'texts',
   'theme',
@@ -78,8 +82,13 @@ const PROPERTIES = [
 let home = ''
 
 /** Tells where the package's module lies, beside whose folder the bundled models are. */
-export function setHome(moduleUrl: string) {
-  home = new URL('../models/', moduleUrl).href
+export function setHome(moduleUrl: string | undefined) {
+  try {
+    home = new URL('../models/', moduleUrl).href
+  } catch {
+    // A bundler's or a blob's address is no place: the page names one by `models-url`, or has them beside itself.
+    home = new URL('models/', globalThis.document?.baseURI ?? 'https://localhost').href
+  }
 }
 
 /**
@@ -101,7 +110,8 @@ export class TrilobiteChat extends Base {
   /** The model was there when the element left its document, and is wanted again when it comes back. */
   #wasLoaded = false
   #isModelStale = false
-  #images: readonly ImageSource[] = []
+  /** Of the attribute, where it names one. */
+  #language: Language | undefined
 
   constructor() {
     super()
@@ -114,7 +124,8 @@ export class TrilobiteChat extends Base {
     this.#root = this.attachShadow({ mode: 'open' })
     this.#adoptStyles()
     // The page's own shortcuts see the element as what was typed into, and would take letters for commands.
-    for (const type of ['keydown', 'keypress', 'keyup']) this.addEventListener(type, stopTyping)
+    for (const type of ['keydown', 'keypress', 'keyup'] as const)
+      this.addEventListener(type, (event) => stopTyping(event, this.#root))
   }
 
   // ---- What the page sets ----
@@ -169,7 +180,7 @@ export class TrilobiteChat extends Base {
     return this.#session.models.token
   }
   set token(value: string) {
-    this.#session.models.token = value ?? ''
+    this.#session.models.token = String(value ?? '')
   }
 
   /** Goes before the conversation. */
@@ -193,19 +204,28 @@ export class TrilobiteChat extends Base {
    * model is. As an attribute: addresses between spaces.
    */
   get images(): readonly ImageSource[] {
-    return this.#images
+    return this.#session.images.sources
   }
-  set images(value: readonly ImageSource[] | string | null | undefined) {
-    this.#images = typeof value === 'string' ? words(value) : [...(value ?? [])]
-    this.#session.setImages(this.#images)
+  set images(value: readonly ImageSource[] | ImageSource | null | undefined) {
+    const isOne = value instanceof Blob || value instanceof URL
+    this.#session.setImages(isOne ? [value] : typeof value === 'string' ? words(value) : [...(value ?? [])])
   }
 
   /** Shows the conversation without a way to ask; the page asks by `ask`. */
   get readOnly(): boolean {
-    return this.hasAttribute('readonly')
+    return isOn(this.getAttribute('readonly'))
   }
   set readOnly(value: boolean) {
-    this.toggleAttribute('readonly', Boolean(value))
+    this.toggleAttribute('readonly', isTrue(value))
+  }
+
+  /** For frameworks that look for a property of the attribute's name. @internal */
+  get readonly(): boolean {
+    return this.readOnly
+  }
+  /** @internal */
+  set readonly(value: boolean) {
+    this.readOnly = value
   }
 
   /** Parts to leave out, between spaces: `picker`, `settings`, `upload`. */
@@ -242,10 +262,10 @@ export class TrilobiteChat extends Base {
 
   /** Loads the model as soon as the element is in a document, without asking the visitor. */
   get autoload(): boolean {
-    return this.hasAttribute('autoload')
+    return isOn(this.getAttribute('autoload'))
   }
   set autoload(value: boolean) {
-    this.toggleAttribute('autoload', Boolean(value))
+    this.toggleAttribute('autoload', isTrue(value))
   }
 
   // ---- What the page may read ----
@@ -310,19 +330,24 @@ export class TrilobiteChat extends Base {
     return modelInfo
   }
 
-  /** Cancels a load, or frees the model and, where no other element uses it, the GPU's memory. The conversation stays. */
+  /**
+   * Cancels a load, or frees the model and, where no other element uses it, the GPU's memory. The conversation stays; what was
+   * asked and not answered yet rejects with AbortError.
+   */
   unload(): Promise<void> {
+    this.#wasLoaded = false
     return this.#session.release()
   }
 
   /** Puts a picture into the composer. Throws: TrilobiteChatError where it cannot be read. */
-  addImage(image: ImageSource): Promise<void> {
-    return this.#session.addImage(image)
+  async addImage(image: ImageSource): Promise<void> {
+    await this.#session.addImage(image)
   }
 
   /** Puts the cursor where questions are written. */
   override focus(options?: FocusOptions): void {
-    this.#root.querySelector<HTMLElement>('[part~=input], [part~=start]')?.focus(options)
+    const at = (selector: string) => this.#root.querySelector<HTMLElement>(selector)
+    ;(at('[part~=input]:enabled') ?? at('[part~=start]:enabled'))?.focus(options)
   }
 
   // ---- The life of an element ----
@@ -334,19 +359,28 @@ export class TrilobiteChat extends Base {
     this.#applyLanguage()
     this.#view ??= mount(ElementView, { target: this.#root, props: { session: this.#session } })
     this.#updateModel()
-    if ((this.autoload || this.#wasLoaded) && this.status === 'idle') void this.#session.load()
-    this.#wasLoaded = false
+    if (this.autoload || this.#wasLoaded) void this.#wake()
   }
 
   /** @internal */
   disconnectedCallback(): void {
+    const session = this.#session
+    // A modal that is moved is modal no more.
+    session.areSettingsOpen = false
+    session.enlarged = undefined
     // Whoever only moves it has put it back by then.
     this.#release = setTimeout(() => {
-      this.#wasLoaded = this.modelInfo !== undefined || this.status === 'loading'
+      this.#wasLoaded ||= this.modelInfo !== undefined || this.status === 'loading'
       if (this.#view) void unmount(this.#view)
       this.#view = undefined
-      void this.#session.release()
+      void session.release()
     })
+  }
+
+  /** Loads behind a release that is under way, where the element is still wanted by then. */
+  async #wake(): Promise<void> {
+    await this.#session.wake()
+    if (this.isConnected) this.#wasLoaded = false
   }
 
   /** Moved in one piece: nothing to do. @internal */
@@ -354,7 +388,8 @@ export class TrilobiteChat extends Base {
 
   /** @internal */
   adoptedCallback(): void {
-    this.#adoptStyles()
+    // What is in no window, as in a template, is shown by none and has no sheets.
+    if (this.ownerDocument.defaultView) this.#adoptStyles()
   }
 
   /** @internal */
@@ -378,23 +413,27 @@ export class TrilobiteChat extends Base {
         this.images = value ?? ''
         return
       case 'readonly':
-        session.parts.composer = value === null
+        session.parts.composer = !this.#read((text) => parseFlag('readonly', text), value)
         return
       case 'hide': {
         const hidden = this.#read(parseHide, value) ?? []
         for (const part of ['picker', 'settings', 'upload'] as const)
           session.parts[part] = !hidden.includes(part)
+        if (hidden.includes('picker')) session.screen = 'chat'
         return
       }
       case 'theme':
         session.theme = this.#read(parseTheme, value) ?? 'auto'
         return
       case 'language':
+        this.#language = this.#read(parseLanguage, value === 'auto' ? null : value)
         // Before, it is not known where the element stands.
         if (this.#view) this.#applyLanguage()
         return
       case 'autoload':
-        if (value !== null && this.#view && this.status === 'idle') void session.load()
+        if (!this.#read((text) => parseFlag('autoload', text), value) || !this.#view) return
+        this.#updateModel()
+        void this.#wake()
     }
   }
 
@@ -413,26 +452,25 @@ export class TrilobiteChat extends Base {
     }
     models.dtype = this.#read(parseDtype, this.getAttribute('dtype')) ?? 'auto'
     models.contextLength = this.#read(parseContextLength, this.getAttribute('context-length'))
+    // One that is none stays, and so no token goes to another hub.
     models.endpoint = this.hubEndpoint
+    this.#read(parseHub, this.getAttribute('hub-endpoint'))
     models.plan = undefined
-    if (engine.status === 'idle' || engine.status === 'probing' || engine.status === 'unfit') return
-    void this.#session.release().then(() => {
-      if (this.autoload && this.isConnected) void this.#session.load()
-    })
+    if (engine.status === 'unfit') return
+    // Nothing of the old one is left: neither its memory nor what was said of it.
+    void this.#session.release()
+    if (this.autoload && this.isConnected) void this.#wake()
   }
 
   #applyLanguage(): void {
-    const session = this.#session
-    const value = this.getAttribute('language')
-    const asked = this.#read(parseLanguage, value === 'auto' ? null : value)
-    session.language = asked ?? closestLanguage(nearestLang(this)) ?? 'en'
+    this.#session.language = this.#language ?? closestLanguage(nearestLang(this)) ?? 'en'
   }
 
-  /** Reads an attribute's value; one it cannot have is reported, and as good as none. */
+  /** Reads an attribute's value, as which frameworks write an empty one for none; one it cannot have is reported. */
   #read<T>(parse: (value: string) => T, value: string | null): T | undefined {
     if (value === null) return undefined
     try {
-      return parse(value)
+      return parse(value.trim())
     } catch (error) {
       if (!(error instanceof AttributeError)) throw error
       const { name, message, attribute, allowed } = error
@@ -475,21 +513,9 @@ export class TrilobiteChat extends Base {
   }
 }
 
-function parseLanguage(value: string): Language {
+function parseLanguage(value: string): Language | undefined {
+  if (value === '') return undefined
   const language = closestLanguage(value)
   if (!language) throw new AttributeError('language', value, Object.keys(LANGUAGES))
   return language
-}
-
-/** The language of the text around an element, across shadow roots. */
-function nearestLang(element: Element): string {
-  const found = element.closest<HTMLElement>('[lang]')
-  if (found) return found.lang
-  const root = element.getRootNode()
-  return root instanceof ShadowRoot ? nearestLang(root.host) : ''
-}
-
-function stopTyping(event: Event): void {
-  const [target] = event.composedPath()
-  if (target instanceof Element && target.matches('input, textarea, select')) event.stopPropagation()
 }

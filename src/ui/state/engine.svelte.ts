@@ -132,7 +132,8 @@ export class EngineState {
       this.status = 'loading'
       const report = await this.probe()
       if (!report.ok) {
-        this.#refuse(report)
+        // The first probe has refused already.
+        if (this.#status() !== 'unfit') this.#refuse(report)
         return false
       }
       const client = this.#client

@@ -81,11 +81,11 @@ export class ModelPicker {
   }
 
   target(choice: ModelChoice = this.choice): LoadTarget {
-    const endpoint = this.endpointProblem ? '' : parseEndpoint(this.endpoint)
+    const { endpointProblem } = this
     const source = toSource(choice, {
       home: this.home,
-      endpoint,
-      token: this.token.trim(),
+      // A token meant for another hub must not go to the usual one.
+      ...(!endpointProblem && { endpoint: parseEndpoint(this.endpoint), token: this.token.trim() }),
     })
     return { label: choiceName(choice), source, options: this.options }
   }

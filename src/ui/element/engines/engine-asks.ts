@@ -1,5 +1,6 @@
 import type { AskEvent, AskRequest, Reply } from '../../../worker/api'
 import type { EngineClient } from '../../../worker/client'
+import { emptyReply } from '../../../worker/empty-reply'
 import { quietly } from './engine-calls'
 
 interface Ask {
@@ -10,20 +11,6 @@ interface Ask {
   reject: (error: unknown) => void
   isAborted: boolean
 }
-
-/** The reply to a question that the engine never saw. */
-const unbegunReply = (): Reply => ({
-  text: '',
-  finish: 'aborted',
-  tokenIds: [],
-  promptTokenIds: [],
-  promptTokens: 0,
-  imageTokens: 0,
-  reusedTokens: 0,
-  prefillMs: 0,
-  decodeMs: 0,
-  tokensPerSecond: 0,
-})
 
 /**
  * Questions of several owners to one engine, in the order they came. They wait here and not in the engine, whose `abort`
@@ -55,7 +42,7 @@ export class AskQueue {
   async abort(owner: object): Promise<void> {
     const dropped = this.#waiting.filter((ask) => ask.owner === owner)
     this.#waiting = this.#waiting.filter((ask) => ask.owner !== owner)
-    for (const { resolve } of dropped) resolve(unbegunReply())
+    for (const { resolve } of dropped) resolve(emptyReply(0))
     if (this.#running?.owner !== owner) return
     this.#running.isAborted = true
     await this.#client.abort()
