@@ -93,7 +93,7 @@ function zones(root) {
   const packaged =
     'The library is the contract and its client for other projects: it imports worker/ and nothing else.'
   const library = 'The library stands on top of everything: nothing of the engine imports it.'
-  const client = 'The contract and its client hold no engine: they run in the page.'
+  const client = 'The contract, its client and the empty reply hold no engine: they run in the page.'
   const shell =
     'The command line uses worker/engine; of model/ and kernels/ only errors, sources, writers and what a host gives.'
   const files = ['index.ts', 'errors.ts']
@@ -104,13 +104,24 @@ function zones(root) {
     wall('src/model', 'src/kernels', surface, files),
     wall('src/worker', ['src/ui', 'src/cli'], contract),
     wall('src/worker', 'src/kernels', surface, files),
-    wall(['src/worker/api.ts', 'src/worker/client.ts'], ['src/model', 'src/kernels'], client),
+    wall(
+      ['src/worker/api.ts', 'src/worker/client.ts', 'src/worker/empty-reply.ts'],
+      ['src/model', 'src/kernels'],
+      client,
+    ),
     wall('src/ui', ['src/model', 'src/kernels', 'src/cli'], page),
-    wall('src/ui', 'src/worker', page, ['api.ts', 'client.ts', 'start-worker.ts', 'start-inline-worker.ts']),
+    wall('src/ui', 'src/worker', page, [
+      'api.ts',
+      'client.ts',
+      'empty-reply.ts',
+      'start-worker.ts',
+      'start-inline-worker.ts',
+    ]),
     wall('src/library', ['src/ui', 'src/cli', 'src/model', 'src/kernels'], packaged),
     wall('src/library', 'src/worker', packaged, [
       'api.ts',
       'client.ts',
+      'empty-reply.ts',
       'training-api.ts',
       'start-inline-worker.ts',
     ]),

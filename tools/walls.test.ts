@@ -27,6 +27,7 @@ const FILES = [
   'model/template/vicuna.ts',
   'worker/api.ts',
   'worker/client.ts',
+  'worker/empty-reply.ts',
   'worker/engine.ts',
   'worker/engine.worker.ts',
   'worker/start-inline-worker.ts',
@@ -83,6 +84,7 @@ describe('walls', () => {
     ['worker/engine.ts', "import '../kernels/gpu/device'", 'import from kernels/index'],
     ['worker/client.ts', "import '../model/vlm'", 'hold no engine'],
     ['worker/api.ts', "import type { E } from '../kernels/errors'", 'hold no engine'],
+    ['worker/empty-reply.ts', "import '../model/vlm'", 'hold no engine'],
     ['ui/state/new.svelte.ts', "import '../../worker/engine'", 'The page talks to the engine through'],
     [
       'ui/state/new.svelte.ts',
@@ -121,8 +123,10 @@ describe('walls', () => {
     ['worker/client.ts', "import { wrap } from 'comlink'; import './api'"],
     ['worker/engine.worker.ts', "import { expose } from 'comlink'; import './engine'"],
     ['ui/state/new.svelte.ts', "import '../../worker/client'; import type { E } from '../../worker/api'"],
+    ['ui/element/new.ts', "import '../../worker/empty-reply'"],
     ['ui/element/new.ts', "const f = () => import('../../worker/start-inline-worker')"],
     ['library/new.ts', "import '../worker/client'; import '../worker/start-inline-worker'"],
+    ['library/new.ts', "import '../worker/empty-reply'"],
     [
       'cli/main.ts',
       "import '../worker/engine'; import '../model/checkpoint/source'; import '../kernels/errors'",

@@ -20,7 +20,7 @@ export class Answer extends Ongoing<AskEvent, Reply> {
     for await (const event of this) if (event.type === 'token') yield event.text
   }
 
-  /** Ends the answer at once. */
+  /** Ends this answer at once, and no other. */
   override stop(): Promise<void> {
     return this.abort()
   }

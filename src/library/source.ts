@@ -3,7 +3,7 @@ import type { DatasetSource } from '../worker/training-api'
 
 /**
  * A model by what people write for it: `owner/name` on Hugging Face (`owner/name@revision`), or the address of a folder,
- * which may be relative to the page.
+ * which may be relative to the page or, in a worker, to its script.
  *
  * Throws: TypeError for a text that is neither.
  */
@@ -23,8 +23,12 @@ export function absoluteData(source: DatasetSource): DatasetSource {
   return source.kind === 'zip-url' ? { ...source, url: absolute(source.url) } : source
 }
 
-/** Addresses are relative to the page; the worker, made from this module's code, has no address of its own. */
+/**
+ * Addresses are relative to the page, or to the script of the worker that asks. The engine's own worker, made from this
+ * module's code, has a blob: address, to which nothing can be relative.
+ */
 function absolute(address: string): string {
-  const { document } = globalThis as { document?: { baseURI: string } }
-  return document ? new URL(address, document.baseURI).href : address
+  const { document, location } = globalThis as { document?: { baseURI: string }; location?: { href: string } }
+  const base = document?.baseURI ?? location?.href
+  return base !== undefined && !/^(?:blob|data):/.test(base) ? new URL(address, base).href : address
 }

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { AskEvent, AskRequest, DeviceReport, LoadOptions, ModelSource, Reply } from '../worker/api'
 import type { EngineClient } from '../worker/client'
 import type { RunInfo, TrainingEvent, TrainingRequest } from '../worker/training-api'
-import { modelSource } from './source'
+import { absoluteData, modelSource } from './source'
 import { Trilobite, TrilobiteError } from './trilobite'
 
 const FIT = { ok: true } as DeviceReport
@@ -63,6 +63,34 @@ describe('models by name', () => {
     }
   })
 
+  test('addresses are relative to the script, in a worker', () => {
+    vi.stubGlobal('location', { href: 'https://page.example/shop/worker.js' })
+    try {
+      const base = (text: string) => modelSource(text) as { baseUrl: string }
+      expect(base('./nano').baseUrl).toBe('https://page.example/shop/nano')
+      expect(base('/nano/').baseUrl).toBe('https://page.example/nano/')
+      const data = absoluteData({ kind: 'zip-url', url: 'pairs.zip', name: 'pairs' })
+      expect(data).toMatchObject({ url: 'https://page.example/shop/pairs.zip' })
+      vi.stubGlobal('document', { baseURI: 'https://other.example/' })
+      expect(base('./nano').baseUrl).toBe('https://other.example/nano')
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
+  test.each(['blob:https://page.example/5b1c', 'data:text/javascript,1'])(
+    'addresses stay as they are in a worker made from code, at %s',
+    (href) => {
+      vi.stubGlobal('location', { href })
+      try {
+        for (const baseUrl of ['./nano', '/nano', 'https://x.example/m'])
+          expect(modelSource(baseUrl)).toEqual({ kind: 'url', baseUrl })
+      } finally {
+        vi.unstubAllGlobals()
+      }
+    },
+  )
+
   test('sources pass as they are', () => {
     const source: ModelSource = { kind: 'hub', repo: 'a/b' }
     expect(modelSource(source)).toBe(source)
@@ -97,6 +125,18 @@ describe('loading', () => {
     stop.abort()
     expect(calls.cancelled).toBe(1)
     await expect(trilobite.load('a/b', { signal: stop.signal })).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  test('a signal that is aborted as the engine closes fails nothing but the load', async () => {
+    const closed = async () => {
+      throw new TrilobiteError('AbortError', 'closed')
+    }
+    const stop = new AbortController()
+    const loading = (await engine({ load: closed, cancelLoad: closed }).open()).load('a/b', {
+      signal: stop.signal,
+    })
+    stop.abort()
+    await expect(loading).rejects.toThrow('closed')
   })
 })
 

@@ -14,10 +14,12 @@ import type {
   SamplingOptions,
 } from '../worker/api'
 import type { EngineClient, TrainingApi } from '../worker/client'
+import { emptyReply } from '../worker/empty-reply'
 import type { DatasetSource, TrainingRequest } from '../worker/training-api'
 import { Answer } from './answer'
 import { absoluteData, modelSource } from './source'
 import { TrainingRun } from './training-run'
+import { Turns } from './turns'
 
 /** Starts an engine; told when its worker stops by an error nobody caught. */
 export type Connect = (onCrash: (error: Error) => void) => EngineClient
@@ -50,7 +52,7 @@ export interface AskOptions {
   readonly maxNewTokens?: number
   /** Text that ends the reply; it is not part of it. */
   readonly stop?: readonly string[]
-  /** Stops the answer, which keeps what was said so far. */
+  /** Stops this answer, which keeps what was said so far. One that waits for its turn is never asked: its reply is empty. */
   readonly signal?: AbortSignal
 }
 
@@ -63,6 +65,7 @@ const GREEDY: SamplingOptions = { temperature: 0, topP: 1, topK: 0, repetitionPe
 export class Trilobite {
   /** Everything else about training connectors: recipes, data, plans, the list of runs, exports, the gradient check. */
   readonly training: TrainingApi
+  private readonly turns: Turns
 
   private constructor(
     private readonly client: EngineClient,
@@ -70,6 +73,7 @@ export class Trilobite {
     readonly device: DeviceReport,
   ) {
     this.training = client
+    this.turns = new Turns(client)
   }
 
   /**
@@ -105,16 +109,19 @@ export class Trilobite {
     return this.client.plan(modelSource(model), { dtype: 'auto', ...options })
   }
 
-  /** Replaces the loaded model. Rejects with AbortError when cancelled. */
+  /** Replaces the loaded model; answers that run or wait end as by `abort`. Rejects with AbortError when cancelled. */
   async load(
     model: string | ModelSource,
     { signal, onProgress, ...options }: LoadModelOptions = {},
   ): Promise<ModelInfo> {
-    const cancel = () => void this.client.cancelLoad()
+    // An engine that cannot cancel it fails the load itself.
+    const cancel = () => void this.client.cancelLoad().catch(() => {})
     if (signal?.aborted) throw new TrilobiteError('AbortError', 'load: cancelled before it began.')
+    const source = modelSource(model)
     signal?.addEventListener('abort', cancel, { once: true })
+    this.turns.stopWaiting()
     try {
-      return await this.client.load(modelSource(model), { dtype: 'auto', ...options }, (progress) =>
+      return await this.client.load(source, { dtype: 'auto', ...options }, (progress) =>
         onProgress?.(progress),
       )
     } finally {
@@ -123,7 +130,7 @@ export class Trilobite {
   }
 
   /**
-   * Answers a question: iterate the answer for its events, or await its `reply`.
+   * Answers a question, after those asked before: iterate the answer for its events, or await its `reply`.
    *
    * Each picture of a single question is one of its own; messages of a chat name theirs, so that none is encoded twice.
    */
@@ -135,18 +142,26 @@ export class Trilobite {
       maxNewTokens,
       ...(stop && { stop: [...stop] }),
     }
-    const abort = () => this.client.abort()
-    const answer = new Answer((onEvent) => this.client.ask(request, onEvent), abort)
-    const cancel = () => void abort()
-    if (signal?.aborted) cancel()
+    if (signal?.aborted)
+      return new Answer(
+        async () => emptyReply(0),
+        async () => {},
+      )
+    const answer = new Answer(
+      (onEvent) => this.turns.ask(request, onEvent),
+      () => this.turns.stop(request),
+    )
+    // An engine that cannot stop it fails the answer itself.
+    const cancel = () => void answer.stop().catch(() => {})
     signal?.addEventListener('abort', cancel, { once: true })
     const forget = () => signal?.removeEventListener('abort', cancel)
     answer.reply.then(forget, forget)
     return answer
   }
 
-  /** Ends the running answer at once; what was said so far is kept. */
+  /** Ends the running answer at once, and those that wait; what was said so far is kept. */
   abort(): Promise<void> {
+    this.turns.stopWaiting()
     return this.client.abort()
   }
 
@@ -181,13 +196,20 @@ export class Trilobite {
     return this.client.gpuMemory()
   }
 
-  /** Frees the model; the engine stays. */
+  /** Frees the model; the engine stays. Answers that run or wait end as by `abort`. */
   unload(): Promise<void> {
+    this.turns.stopWaiting()
     return this.client.unload()
   }
 
-  /** Ends the engine and frees everything it held, GPU memory included. */
+  /** Ends the engine and frees everything it held, GPU memory included; what goes on or waits rejects with AbortError. */
   close(): void {
+    this.turns.rejectWaiting(
+      new TrilobiteError(
+        'AbortError',
+        "ask: expected the engine to stay open until this question's turn, but it was closed. Open another one.",
+      ),
+    )
     this.client.dispose()
   }
 }

@@ -2,21 +2,7 @@ import type { Gpu } from '../kernels'
 import type { ChatModel } from '../model/chat-model'
 import { filesToFetch, type OpenedModel } from '../model/checkpoint-files'
 import { planMemory } from '../model/plan'
-import type { LoadOptions, ModelInfo, ModelPlan, Reply } from './api'
-
-/** The reply to a question that was stopped before its prompt was ready. */
-export const emptyReply = (ms: number): Reply => ({
-  text: '',
-  finish: 'aborted',
-  tokenIds: [],
-  promptTokenIds: [],
-  promptTokens: 0,
-  imageTokens: 0,
-  reusedTokens: 0,
-  prefillMs: ms,
-  decodeMs: 0,
-  tokensPerSecond: 0,
-})
+import type { LoadOptions, ModelInfo, ModelPlan } from './api'
 
 /** What loading would take. */
 export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions): ModelPlan {

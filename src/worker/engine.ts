@@ -34,8 +34,9 @@ import type {
   Reply,
 } from './api'
 import { debugForward, type DebugTensors } from './debug-forward'
-import { describeModel, describePlan, emptyReply } from './descriptions'
+import { describeModel, describePlan } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
+import { emptyReply } from './empty-reply'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
 import { EngineTraining, type TrainingHost } from './training'
