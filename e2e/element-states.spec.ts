@@ -1,41 +1,11 @@
 import AxeBuilder from '@axe-core/playwright'
-import { expect, test, type Locator, type Page } from '@playwright/test'
+import type { Locator, Page } from '@playwright/test'
 import { mkdirSync } from 'node:fs'
-import { recordEvents, servePackage, servePage, told, type HostPage } from './support/embed'
-import type { FakeMode } from './support/fake-engine'
-import { playInlineEngine } from './support/play'
+import { call, expect, open, test, type Chat } from './support/element'
+import { recordEvents, servePage, told } from './support/embed'
 import { llavaSample } from './support/samples'
-import { closeServers } from './support/servers'
 
 // Every state of the element on a played engine: what pages set, what visitors see.
-
-type Chat = HTMLElementTagNameMap['trilobite-chat']
-
-let origin: string
-test.beforeAll(async () => {
-  origin = await servePackage()
-})
-test.afterAll(closeServers)
-
-/** Opens a page with the element. */
-async function open(page: Page, { body, ...rest }: HostPage, ...modes: FakeMode[]): Promise<Locator> {
-  await recordEvents(page)
-  await playInlineEngine(page, ...modes)
-  const script = `<script type="module" src="${origin}/element/trilobite-chat.js"></script>`
-  await page.goto(await servePage({ body: body + script, ...rest }))
-  await expect(page.locator('trilobite-chat').first().locator('.element')).toBeVisible()
-  return page.locator('trilobite-chat')
-}
-
-/** What a method of the element comes to. */
-const call = <T>(chat: Locator, method: (element: Chat) => Promise<T>) =>
-  chat.evaluate(async (element, body) => {
-    const run = new Function('element', `return (${body})(element)`) as (element: unknown) => Promise<T>
-    return run(element).then(
-      (value) => ({ value }),
-      ({ name, message }: Error) => ({ error: name, message }),
-    )
-  }, method.toString()) as Promise<{ value?: T; error?: string; message?: string }>
 
 /** Parts of an element that are wider than their place. */
 const spills = (chat: Element) =>
@@ -71,9 +41,10 @@ async function look(page: Page, name: string): Promise<void> {
 
 const box = '<style>body{margin:20px} trilobite-chat{height:600px}</style><main>'
 
-test('before consent, while loading, chatting', async ({ page }) => {
+test('before consent, while loading, chatting', async ({ page, origin }) => {
   const chat = await open(
     page,
+    origin,
     {
       body: `${box}<h1>A shop</h1><trilobite-chat model="llava-hf/llava-interleave-qwen-0.5b-hf"></trilobite-chat></main>`,
     },
@@ -87,8 +58,10 @@ test('before consent, while loading, chatting', async ({ page }) => {
   await expect(chat.getByTestId('consent')).toBeVisible()
 })
 
-test('a chat, its settings, its models', async ({ page }) => {
-  const chat = await open(page, { body: `${box}<h1>A shop</h1><trilobite-chat></trilobite-chat></main>` })
+test('a chat, its settings, its models', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
+    body: `${box}<h1>A shop</h1><trilobite-chat></trilobite-chat></main>`,
+  })
   await chat.getByTestId('load-button').click()
   await expect(chat.getByTestId('engine-ready')).toBeVisible()
   await chat.getByTestId('attach-input').setInputFiles(llavaSample('08').path)
@@ -108,8 +81,8 @@ test('a chat, its settings, its models', async ({ page }) => {
   await expect(chat.getByTestId('composer')).toBeVisible()
 })
 
-test('slots, parts and custom properties let a page have it its own way', async ({ page }) => {
-  const chat = await open(page, {
+test('slots, parts and custom properties let a page have it its own way', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     head: `<style>
       html { font-size: 10px; text-transform: uppercase; letter-spacing: 3px }
       * { color: rgb(1, 2, 3) }
@@ -146,8 +119,8 @@ test('slots, parts and custom properties let a page have it its own way', async 
   expect(await page.locator('head style').count()).toBe(1)
 })
 
-test('an element in a box of fixed height fits into it', async ({ page }) => {
-  const chat = await open(page, {
+test('an element in a box of fixed height fits into it', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: '<div style="width: 280px; height: 260px"><trilobite-chat></trilobite-chat></div>',
   })
   expect(await chat.boundingBox()).toMatchObject({ width: 280, height: 260 })
@@ -156,10 +129,10 @@ test('an element in a box of fixed height fits into it', async ({ page }) => {
   expect(await chat.boundingBox()).toMatchObject({ width: 280, height: 260 })
 })
 
-test('values it does not know are told, and the default taken', async ({ page }) => {
+test('values it does not know are told, and the default taken', async ({ page, origin }) => {
   const warnings: string[] = []
   page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()))
-  const chat = await open(page, {
+  const chat = await open(page, origin, {
     body: `<trilobite-chat id="wrong" model="lava" dtype="q5" theme="purple" language="tlh" hide="everything"
       context-length="many" models-url="http://"></trilobite-chat>`,
   })
@@ -189,8 +162,9 @@ test('values it does not know are told, and the default taken', async ({ page })
 
 test('it speaks the language of the text around it, or the one it is given, or the page’s own words', async ({
   page,
+  origin,
 }) => {
-  const chat = await open(page, {
+  const chat = await open(page, origin, {
     body: `<style>trilobite-chat { width: 280px; height: 480px }</style>
       <article lang="fr-CA"><trilobite-chat id="near"></trilobite-chat></article>
       <trilobite-chat id="own" language="de"></trilobite-chat>`,
@@ -213,8 +187,8 @@ test('it speaks the language of the text around it, or the one it is given, or t
   }
 })
 
-test('events cross shadow roots, and bubble', async ({ page }) => {
-  await open(page, {
+test('events cross shadow roots, and bubble', async ({ page, origin }) => {
+  await open(page, origin, {
     body: `<div id="outer"></div><script>
       const inner = document.querySelector('#outer').attachShadow({ mode: 'open' })
       inner.innerHTML = '<section><trilobite-chat></trilobite-chat></section>'
@@ -234,8 +208,8 @@ test('events cross shadow roots, and bubble', async ({ page }) => {
   expect(types.sort()).toEqual(['answer', 'progress', 'ready', 'token'])
 })
 
-test('a page may hide parts, and ask alone', async ({ page }) => {
-  const chat = await open(page, {
+test('a page may hide parts, and ask alone', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: '<trilobite-chat hide="picker settings upload"></trilobite-chat>',
   })
   for (const part of ['choose', 'open-settings', 'attach', 'attach-input'])
@@ -257,8 +231,8 @@ test('a page may hide parts, and ask alone', async ({ page }) => {
   expect(await chat.evaluate((element: Chat) => element.messages)).toEqual([])
 })
 
-test('the page keeps the focus and its own keys', async ({ page }) => {
-  const chat = await open(page, {
+test('the page keeps the focus and its own keys', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: '<input id="search"><trilobite-chat autoload></trilobite-chat>',
   })
   await page.evaluate(() => {
@@ -285,11 +259,14 @@ test('the page keeps the focus and its own keys', async ({ page }) => {
   expect(await page.evaluate(() => (window as unknown as { typed: string[] }).typed)).toEqual(['Escape'])
 })
 
-test('pictures by address and by file, which are fetched with the model and not before', async ({ page }) => {
+test('pictures by address and by file, which are fetched with the model and not before', async ({
+  page,
+  origin,
+}) => {
   const requests: string[] = []
   page.on('request', (request) => requests.push(new URL(request.url()).pathname))
   const picture = `${origin}/models/../app/examples/bird.jpg`
-  const chat = await open(page, {
+  const chat = await open(page, origin, {
     body: `<trilobite-chat images="${picture} ${origin}/none.png"></trilobite-chat>`,
   })
   expect(requests.some((path) => /bird|none/.test(path))).toBe(false)
@@ -320,8 +297,8 @@ test('pictures by address and by file, which are fetched with the model and not 
   await expect(chat.locator('[part~=composer]').getByTestId('thumbnail')).toHaveCount(0)
 })
 
-test('what fails is shown, told and rejected, and the next attempt works', async ({ page }) => {
-  const chat = await open(page, { body: '<trilobite-chat></trilobite-chat>' }, 'load-oom')
+test('what fails is shown, told and rejected, and the next attempt works', async ({ page, origin }) => {
+  const chat = await open(page, origin, { body: '<trilobite-chat></trilobite-chat>' }, 'load-oom')
   expect(await call(chat, (element) => element.load())).toMatchObject({ error: 'OutOfMemoryError' })
   await expect(chat.getByTestId('banner')).toContainText('The GPU ran out of memory.')
   await expect(chat.getByTestId('remedy-choose-model')).toBeVisible()
@@ -333,8 +310,8 @@ test('what fails is shown, told and rejected, and the next attempt works', async
   expect(await chat.evaluate((element: Chat) => element.status)).toBe('idle')
 })
 
-test('a lost GPU comes back by load', async ({ page }) => {
-  const chat = await open(page, { body: '<trilobite-chat></trilobite-chat>' }, 'lose')
+test('a lost GPU comes back by load', async ({ page, origin }) => {
+  const chat = await open(page, origin, { body: '<trilobite-chat></trilobite-chat>' }, 'lose')
   expect(await call(chat, (element) => element.ask('Describe it'))).toMatchObject({
     error: 'DeviceLostError',
   })
@@ -345,9 +322,10 @@ test('a lost GPU comes back by load', async ({ page }) => {
   await expect(chat.getByTestId('banner')).toHaveCount(0)
 })
 
-test('a browser without WebGPU', async ({ page }) => {
+test('a browser without WebGPU', async ({ page, origin }) => {
   const chat = await open(
     page,
+    origin,
     { body: `${box}<h1>A shop</h1><trilobite-chat></trilobite-chat></main>` },
     'no-webgpu',
   )
@@ -359,8 +337,11 @@ test('a browser without WebGPU', async ({ page }) => {
   await look(page, 'unfit')
 })
 
-test('taken out, it frees its engine; put back, it has its chat and its model again', async ({ page }) => {
-  const chat = await open(page, { body: '<trilobite-chat></trilobite-chat><footer></footer>' })
+test('taken out, it frees its engine; put back, it has its chat and its model again', async ({
+  page,
+  origin,
+}) => {
+  const chat = await open(page, origin, { body: '<trilobite-chat></trilobite-chat><footer></footer>' })
   await call(chat, (element) => element.ask('How many?'))
   expect(page.workers()).toHaveLength(1)
   await page.evaluate(() => {
@@ -383,8 +364,8 @@ test('taken out, it frees its engine; put back, it has its chat and its model ag
   await expect(chat.getByTestId('message-assistant')).toHaveCount(2)
 })
 
-test('another model lets the old one go, and asks for consent again', async ({ page }) => {
-  const chat = await open(page, { body: '<trilobite-chat model="bundled"></trilobite-chat>' })
+test('another model lets the old one go, and asks for consent again', async ({ page, origin }) => {
+  const chat = await open(page, origin, { body: '<trilobite-chat model="bundled"></trilobite-chat>' })
   await call(chat, (element) => element.load())
   await chat.evaluate((element: Chat) => (element.model = 'llava-hf/llava-1.5-7b-hf'))
   await expect(chat.getByTestId('consent')).toContainText('llava-hf/llava-1.5-7b-hf')
@@ -392,8 +373,8 @@ test('another model lets the old one go, and asks for consent again', async ({ p
   await expect(chat.getByTestId('consent')).toContainText('14.1 GB from huggingface.co')
 })
 
-test('properties set before it is defined are taken', async ({ page }) => {
-  const chat = await open(page, {
+test('properties set before it is defined are taken', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: `<trilobite-chat></trilobite-chat><script>
       Object.assign(document.querySelector('trilobite-chat'), {
         greeting: 'Hello', hide: ['settings'], model: 'bundled/trilobite-nano-llava', systemPrompt: 'Be brief.',
@@ -406,8 +387,8 @@ test('properties set before it is defined are taken', async ({ page }) => {
   expect(await chat.getAttribute('system-prompt')).toBe('Be brief.')
 })
 
-test('properties a framework takes back are as if never set', async ({ page }) => {
-  const chat = await open(page, {
+test('properties a framework takes back are as if never set', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: '<trilobite-chat autoload readonly hide="picker" images="none.png" model="a/b"></trilobite-chat>',
   })
   const left = await chat.evaluate((element: Chat) => {
@@ -428,7 +409,7 @@ test('properties a framework takes back are as if never set', async ({ page }) =
   await expect(chat.getByTestId('composer')).toBeVisible()
 })
 
-test('a frame without an origin is told what it lacks', async ({ page }) => {
+test('a frame without an origin is told what it lacks', async ({ page, origin }) => {
   await recordEvents(page)
   const framed = await servePage({
     body: `<trilobite-chat></trilobite-chat><script type="module" src="${origin}/element/trilobite-chat.js"></script>`,
