@@ -317,7 +317,11 @@ export class TrilobiteChat extends Base {
     return this.#session.chat.clear()
   }
 
-  /** Loads the model. Throws: TrilobiteChatError; AbortError where it was cancelled. */
+  /**
+   * Loads the model, also of an element that is in no document; `unload` then frees it.
+   *
+   * Throws: TrilobiteChatError; AbortError where it was cancelled.
+   */
   async load(): Promise<ModelInfo> {
     this.#updateModel()
     await this.#session.whenReady()
