@@ -174,7 +174,7 @@ export class Chat {
   async regenerate(answer: Answer) {
     const index = this.entries.indexOf(answer)
     if (!this.#engine.isReady || this.running || index < 1) return
-    this.entries.splice(index)
+    release(this.entries.splice(index))
     await this.#answer()
   }
 
@@ -182,7 +182,7 @@ export class Chat {
   async resend(question: Question, text: string) {
     const index = this.entries.indexOf(question)
     if (!this.#engine.isReady || this.running || index < 0 || !text.trim()) return
-    this.entries.splice(index + 1)
+    release(this.entries.splice(index + 1))
     question.text = text.trim()
     await this.#answer()
   }
@@ -196,8 +196,7 @@ export class Chat {
     const gone = this.entries
     this.entries = []
     this.#lookable = undefined
-    for (const entry of gone)
-      if (entry.role === 'user') entry.pictures.forEach(({ url }) => URL.revokeObjectURL(url))
+    release(gone)
     await this.save()
   }
 
@@ -288,6 +287,12 @@ export class Chat {
     )
     await this.#store.save({ version: 1, entries }).catch(() => {})
   }
+}
+
+/** Lets the pictures of entries go that nobody sees any more. */
+function release(entries: readonly Entry[]) {
+  for (const entry of entries)
+    if (entry.role === 'user') for (const { url } of entry.pictures) URL.revokeObjectURL(url)
 }
 
 async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry> {

@@ -8,7 +8,7 @@ export class Draft {
   pictures = $state.raw<Picture[]>([])
   /** Why the last files were not taken, in sentences. */
   notice = $state('')
-  isOpening = $state(false)
+  #opening = $state(0)
 
   #texts: () => Messages
 
@@ -16,27 +16,32 @@ export class Draft {
     this.#texts = texts
   }
 
+  /** Files are being read as pictures. */
+  get isOpening(): boolean {
+    return this.#opening > 0
+  }
+
   /** Adds files as pictures; those that are none are named in `notice`. */
   async add(files: readonly File[]): Promise<number> {
     if (files.length === 0) return 0
     const { pictures: wording } = this.#texts()
-    this.isOpening = true
+    this.#opening++
     this.notice = ''
     const opened = await Promise.allSettled(
       files.map((file, i) =>
         openPicture(file, pictureName(file, this.pictures.length + i, wording), wording),
       ),
     )
-    this.isOpening = false
+    this.#opening--
     const fresh = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
     const refused = opened.flatMap((result) =>
       result.status === 'rejected' ? nameAndMessage(result.reason).message : [],
     )
     const all = [...this.pictures, ...fresh]
     // The same picture twice is one picture.
-    const added = fresh.filter(
-      (one, i) => all.findIndex(({ id }) => id === one.id) === i + this.pictures.length,
-    )
+    const isFirst = (one: Picture) => all.find(({ id }) => id === one.id) === one
+    const added = fresh.filter(isFirst)
+    for (const { url } of fresh.filter((one) => !isFirst(one))) URL.revokeObjectURL(url)
     this.pictures = [...this.pictures, ...added]
     this.notice = refused.join(' ')
     return added.length
