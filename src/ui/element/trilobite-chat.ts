@@ -71,7 +71,6 @@ const PROPERTIES = [
   'model',
   'modelsUrl',
   'readOnly',
-  'readonly',
   'systemPrompt',
   'texts',
   'theme',
@@ -499,7 +498,7 @@ export class TrilobiteChat extends Base {
   }
 
   #upgradeProperties(): void {
-    for (const name of PROPERTIES) {
+    for (const name of [...PROPERTIES, 'readonly']) {
       if (!Object.hasOwn(this, name)) continue
       const own = this as Record<string, unknown>
       const value = own[name]
