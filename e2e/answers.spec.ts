@@ -2,7 +2,8 @@ import { expect, test } from './support/fixtures'
 import { collapsed, picturePath, samples } from './support/samples'
 
 test.describe('the bundled model answers as PyTorch does', () => {
-  for (const { image, turns } of samples) {
+  // Every second one: in Node all are asked.
+  for (const { image, turns } of samples.filter((_, i) => i % 2 === 0)) {
     test(image, async ({ chat }) => {
       for (const [i, turn] of turns.entries()) {
         const pictures = i === 0 ? [picturePath(image)] : []

@@ -124,7 +124,7 @@ test('an element in a box of fixed height fits into it', async ({ page, origin }
     body: '<div style="width: 280px; height: 260px"><trilobite-chat></trilobite-chat></div>',
   })
   expect(await chat.boundingBox()).toMatchObject({ width: 280, height: 260 })
-  await call(chat, (element) => element.ask('a long story'))
+  await call(chat, (element) => element.ask('Describe it'))
   await expect(chat.getByTestId('composer')).toBeInViewport()
   expect(await chat.boundingBox()).toMatchObject({ width: 280, height: 260 })
 })

@@ -75,7 +75,8 @@ describe.runIf(process.env['TRILOBITE_ADAPTER'] !== 'swiftshader').each(MODELS)(
     const engine = await loaded(model.name, dtype)
     let same = 0
     let asked = 0
-    for (const sample of samplesOf(model.samples)) {
+    // A share is asked for, which half of them tell.
+    for (const sample of samplesOf(model.samples).filter((_, i) => i % 2 === 0)) {
       const replies = await answers(engine, sample, model.samples)
       for (const [i, turn] of sample.turns.entries()) {
         asked++

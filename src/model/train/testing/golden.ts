@@ -29,7 +29,7 @@ export const GOLDEN_RECIPE: Recipe = {
 }
 
 /** Of the 20 recorded steps those that are done: on SwiftShader the first ones, behind which weights are recorded too. */
-export const GOLDEN_STEPS = process.env['TRILOBITE_ADAPTER'] === 'swiftshader' ? 5 : 20
+export const GOLDEN_STEPS = process.env['TRILOBITE_ADAPTER'] === 'swiftshader' ? 2 : 20
 
 /** All but 0.1 % of the entries within `weight`, and those within `fewWeights`. */
 export function expectWeights(got: Float32Array, want: Float32Array, name: string): void {
