@@ -1,28 +1,9 @@
-import { expect, test, type Locator, type Page } from '@playwright/test'
-import { servePackage, servePage, type HostPage } from './support/embed'
-import { playInlineEngine } from './support/play'
+import type { Locator } from '@playwright/test'
+import { expect, open, test, type Chat } from './support/element'
 import { llavaSample } from './support/samples'
-import { closeServers } from './support/servers'
 
 // Where pages put the element: out of sight, into narrow columns, into text that runs from right to left, from one place
 // to another.
-
-type Chat = HTMLElementTagNameMap['trilobite-chat']
-
-let origin: string
-test.beforeAll(async () => {
-  origin = await servePackage()
-})
-test.afterAll(closeServers)
-
-/** Opens a page with the element, wherever it is. */
-async function open(page: Page, { body, ...rest }: HostPage): Promise<Locator> {
-  await playInlineEngine(page)
-  const script = `<script type="module" src="${origin}/element/trilobite-chat.js"></script>`
-  await page.goto(await servePage({ body: body + script, ...rest }))
-  await page.waitForFunction(() => document.querySelector('trilobite-chat')?.shadowRoot?.childElementCount)
-  return page.locator('trilobite-chat')
-}
 
 const heightOf = async (locator: Locator) => (await locator.boundingBox())!.height
 const directionOf = (locator: Locator) => locator.evaluate((element) => getComputedStyle(element).direction)
@@ -65,8 +46,8 @@ for (const sizing of ['content', 'fixed'] as const) {
     } as const
 
     for (const [place, [body, show]] of Object.entries(places)) {
-      test(`the question field is as high as its text once shown: ${place}`, async ({ page }) => {
-        const chat = await open(page, { body, head })
+      test(`the question field is as high as its text once shown: ${place}`, async ({ page, origin }) => {
+        const chat = await open(page, origin, { body, head })
         const field = chat.getByTestId('composer')
         await expect(field).toBeHidden()
         await page.evaluate(show as () => unknown)
@@ -79,13 +60,16 @@ for (const sizing of ['content', 'fixed'] as const) {
       })
     }
 
-    test('the question field grows when its text needs more lines, and shrinks again', async ({ page }) => {
+    test('the question field grows when its text needs more lines, and shrinks again', async ({
+      page,
+      origin,
+    }) => {
       const errors: string[] = []
       page.on('pageerror', ({ message }) => errors.push(message))
       await page.addInitScript(() =>
         addEventListener('error', ({ message }) => (window.told ??= []).push(message as never)),
       )
-      const chat = await open(page, {
+      const chat = await open(page, origin, {
         body: '<div id="place" style="width: 800px"><trilobite-chat></trilobite-chat></div>',
         head,
       })
@@ -109,8 +93,11 @@ for (const sizing of ['content', 'fixed'] as const) {
   })
 }
 
-test('what people and models write has its own direction in a chat from left to right', async ({ page }) => {
-  const chat = await open(page, {
+test('what people and models write has its own direction in a chat from left to right', async ({
+  page,
+  origin,
+}) => {
+  const chat = await open(page, origin, {
     body: `<script>document.documentElement.dir = 'rtl'</script><trilobite-chat></trilobite-chat>`,
   })
   await chat.getByTestId('load-button').click()
@@ -179,8 +166,9 @@ test.describe('what lies over a chat', () => {
   for (const [name, { opener, open: show }] of Object.entries(overlays)) {
     test(`${name}: Escape, its button and a click beside it close it, and the focus goes back`, async ({
       page,
+      origin,
     }) => {
-      const chat = await open(page, { body })
+      const chat = await open(page, origin, { body })
       await show(chat)
       const overlay = chat.getByTestId(name)
       const closings = [
@@ -199,8 +187,9 @@ test.describe('what lies over a chat', () => {
 
     test(`${name}: moved with the element it closes, leaves the focus alone, and opens again`, async ({
       page,
+      origin,
     }) => {
-      const chat = await open(page, { body })
+      const chat = await open(page, origin, { body })
       await show(chat)
       const overlay = chat.getByTestId(name)
       await expect(overlay).toBeVisible()
@@ -218,8 +207,11 @@ test.describe('what lies over a chat', () => {
       await expect(chat.getByTestId(opener)).toBeFocused()
     })
 
-    test(`${name}: in a place that is hidden it closes, and the page can be used`, async ({ page }) => {
-      const chat = await open(page, { body })
+    test(`${name}: in a place that is hidden it closes, and the page can be used`, async ({
+      page,
+      origin,
+    }) => {
+      const chat = await open(page, origin, { body })
       await show(chat)
       const overlay = chat.getByTestId(name)
       await expect(overlay).toBeVisible()
@@ -235,10 +227,11 @@ test.describe('what lies over a chat', () => {
 
   test('opened when the element is just taken out, nothing throws, and it opens when it is back', async ({
     page,
+    origin,
   }) => {
     const errors: string[] = []
     page.on('pageerror', ({ message }) => errors.push(message))
-    const chat = await open(page, { body })
+    const chat = await open(page, origin, { body })
     await expect(chat.getByTestId('open-settings')).toBeVisible()
     await page.evaluate(() => {
       const chat = document.querySelector('trilobite-chat')!
@@ -256,7 +249,7 @@ test.describe('what lies over a chat', () => {
   })
 })
 
-test('the same picture twice is one picture, and none of the other is kept', async ({ page }) => {
+test('the same picture twice is one picture, and none of the other is kept', async ({ page, origin }) => {
   await page.addInitScript(() => {
     const alive = new Set<string>()
     Object.assign(window, { alive })
@@ -272,7 +265,7 @@ test('the same picture twice is one picture, and none of the other is kept', asy
     }
   })
   const alive = () => page.evaluate(() => (window as unknown as { alive: Set<string> }).alive.size)
-  const chat = await open(page, { body: '<trilobite-chat></trilobite-chat>' })
+  const chat = await open(page, origin, { body: '<trilobite-chat></trilobite-chat>' })
   const { path } = llavaSample('08')
   const input = chat.getByTestId('attach-input')
   await input.setInputFiles(path)
@@ -289,8 +282,8 @@ test('the same picture twice is one picture, and none of the other is kept', asy
   expect(await alive()).toBe(0)
 })
 
-test('the cursor comes to the composer without scrolling the page', async ({ page }) => {
-  const chat = await open(page, {
+test('the cursor comes to the composer without scrolling the page', async ({ page, origin }) => {
+  const chat = await open(page, origin, {
     body: '<trilobite-chat></trilobite-chat><div style="height: 4000px"></div>',
   })
   await expect(chat.getByTestId('load-button')).toBeEnabled()

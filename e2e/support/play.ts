@@ -6,8 +6,7 @@ let bundled: Promise<string> | undefined
 
 /** Has the page's worker be the fake engine, which needs no GPU and plays what a test wants to see. */
 export async function playEngine(page: Page, ...modes: FakeMode[]): Promise<void> {
-  bundled ??= bundle()
-  const body = `globalThis.fakeModes = ${JSON.stringify(modes)};\n${await bundled}`
+  const body = await playing(modes)
   await page.route('**/assets/engine.worker-*.js', (route) =>
     route.fulfill({ contentType: 'text/javascript', body }),
   )
@@ -15,8 +14,7 @@ export async function playEngine(page: Page, ...modes: FakeMode[]): Promise<void
 
 /** The same for elements and the library, whose worker lies in their own code. */
 export async function playInlineEngine(page: Page, ...modes: FakeMode[]): Promise<void> {
-  bundled ??= bundle()
-  const body = `globalThis.fakeModes = ${JSON.stringify(modes)};\n${await bundled}`
+  const body = await playing(modes)
   await page.addInitScript((script) => {
     const Real = globalThis.Worker
     globalThis.Worker = class extends Real {
@@ -26,6 +24,11 @@ export async function playInlineEngine(page: Page, ...modes: FakeMode[]): Promis
       }
     }
   }, body)
+}
+
+async function playing(modes: readonly FakeMode[]): Promise<string> {
+  bundled ??= bundle()
+  return `globalThis.fakeModes = ${JSON.stringify(modes)};\n${await bundled}`
 }
 
 async function bundle(): Promise<string> {
