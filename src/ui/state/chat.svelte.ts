@@ -64,7 +64,7 @@ export class Answer {
 
 export type Entry = Question | Answer
 
-/** What came of a question; nothing where it could not be asked. */
+/** What came of a question. */
 export type Outcome = { answer: Answer; reply: Reply } | { answer: Answer; error: unknown }
 
 /** Told what happens to answers. */
@@ -164,6 +164,7 @@ export class Chat {
     }
   }
 
+  /** Resolves to nothing where it could not be asked. */
   async send(text: string, pictures: Picture[]): Promise<Outcome | undefined> {
     if (!this.#engine.isReady || this.running || !text.trim()) return undefined
     this.entries.push(new Question(text.trim(), pictures))
