@@ -56,7 +56,7 @@ export default defineConfig({
         test: {
           name: 'gpu',
           include: ['src/**/*.gpu.test.ts'],
-          setupFiles: ['src/kernels/testing/setup.ts'],
+          setupFiles: ['src/kernels/testing/setup.ts', 'tools/gpu-test-setup.mjs'],
           // lavapipe compiles a large shader in seconds, more of them with two forks on two cores.
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -1,4 +1,5 @@
 import { UnsupportedDeviceError } from '../kernels/errors'
+import { easePolling } from './ease-polling.mjs'
 import { findIcd, ICD_VARIABLE } from './vulkan.mjs'
 
 /** `default` takes what the machine offers first; `auto` does too unless that is software, then lavapipe, then SwiftShader. */
@@ -29,8 +30,9 @@ const machineDrivers = DRIVER_VARIABLES.map((name) => process.env[name])
 export async function openNodeGpu(adapter: AdapterChoice): Promise<GPU> {
   if (adapter === 'lavapipe' || adapter === 'swiftshader') return openSoftware(adapter)
   const gpu = await create(machineDrivers)
-  if (adapter === 'default') return gpu
   if (isHardware(await gpu.requestAdapter(ADAPTER_OPTIONS))) return gpu
+  easePolling()
+  if (adapter === 'default') return gpu
   // A driver chosen by hand stands, software or not.
   if (machineDrivers !== undefined) return gpu
   for (const software of ['lavapipe', 'swiftshader'] as const) {
@@ -42,6 +44,7 @@ export async function openNodeGpu(adapter: AdapterChoice): Promise<GPU> {
 
 async function openSoftware(adapter: 'lavapipe' | 'swiftshader'): Promise<GPU> {
   const icd = findIcd(adapter)
+  easePolling()
   if (icd !== undefined) return create(icd)
   const origin =
     adapter === 'lavapipe' ? 'Mesa (Debian: mesa-vulkan-drivers)' : 'Chromium (vk_swiftshader_icd.json)'
