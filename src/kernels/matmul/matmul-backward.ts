@@ -1,39 +1,57 @@
+import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
+import type { Gpu } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
 import weights from '../wgsl/weights.wgsl?raw'
+import broadcastRows from './broadcast-rows.wgsl?raw'
+import broadcastWgsl from './matmul-backward-broadcast.wgsl?raw'
 import backwardWgsl from './matmul-backward.wgsl?raw'
 import biasWgsl from './matmul-bias-backward.wgsl?raw'
 import weightWgsl from './matmul-weight-backward.wgsl?raw'
+import weightBroadcastWgsl from './matmul-weight-backward-broadcast.wgsl?raw'
 import octets from './octets.wgsl?raw'
 import { tiles } from './tiles'
 
-const inputKernel = defineKernel({
-  name: 'matmul-backward',
-  wgsl: backwardWgsl,
-  include: [weights, octets],
-  bindings: { dy: 'read', w: 'read', scales: 'read', dx: 'update' },
-  params: {
-    M: 'u32',
-    N: 'u32',
-    K: 'u32',
-    octets: 'u32',
-    rows: 'u32',
-    col_start: 'u32',
-    accumulate: 'u32',
-    m_start: 'u32',
-    octet_start: 'u32',
-  },
-})
+const inputKernelFor = (name: string, wgsl: string, ...include: string[]) =>
+  defineKernel({
+    name,
+    wgsl,
+    include: [weights, octets, ...include],
+    bindings: { dy: 'read', w: 'read', scales: 'read', dx: 'update' },
+    params: {
+      M: 'u32',
+      N: 'u32',
+      K: 'u32',
+      octets: 'u32',
+      rows: 'u32',
+      col_start: 'u32',
+      accumulate: 'u32',
+      m_start: 'u32',
+      octet_start: 'u32',
+    },
+  })
 
-const weightKernel = defineKernel({
-  name: 'matmul-weight-backward',
-  wgsl: weightWgsl,
-  bindings: { dy: 'read', x: 'read', dw: 'update' },
-  params: { M: 'u32', N: 'u32', K: 'u32', accumulate: 'u32', n_start: 'u32', k_start: 'u32' },
-})
+const inputKernel = inputKernelFor('matmul-backward', backwardWgsl)
+const inputBroadcastKernel = inputKernelFor('matmul-backward-broadcast', broadcastWgsl, broadcastRows)
+
+const weightKernelFor = (name: string, wgsl: string, ...include: string[]) =>
+  defineKernel({
+    name,
+    wgsl,
+    include,
+    bindings: { dy: 'read', x: 'read', dw: 'update' },
+    params: { M: 'u32', N: 'u32', K: 'u32', accumulate: 'u32', n_start: 'u32', k_start: 'u32' },
+  })
+
+const weightKernel = weightKernelFor('matmul-weight-backward', weightWgsl)
+const weightBroadcastKernel = weightKernelFor(
+  'matmul-weight-backward-broadcast',
+  weightBroadcastWgsl,
+  broadcastRows,
+)
 
 const biasKernel = defineKernel({
   name: 'matmul-bias-backward',
@@ -42,8 +60,22 @@ const biasKernel = defineKernel({
   params: { M: 'u32', N: 'u32', accumulate: 'u32' },
 })
 
-/** Lanes of a workgroup: one SIMD vector on CPU adapters, a whole subgroup on GPUs. */
-const lanes = (enc: Encoder) => (enc.gpu.caps.isSoftware ? 8 : 32)
+/** The form of both products, its constants, and the outputs of one of its workgroups, rows by columns. */
+function chooseForm({ caps }: Gpu) {
+  const LANES = broadcastLanes(caps)
+  if (LANES !== undefined) {
+    const ROWS = 16
+    return {
+      input: inputBroadcastKernel,
+      weight: weightBroadcastKernel,
+      constants: { LANES, ROWS },
+      tile: [ROWS, 4 * LANES] as const,
+    }
+  }
+  // One SIMD vector on CPU adapters, a whole subgroup on GPUs.
+  const WG = caps.isSoftware ? 8 : 32
+  return { input: inputKernel, weight: weightKernel, constants: { WG }, tile: [8, 8 * WG] as const }
+}
 
 /**
  * dLoss/dx through a frozen weight, quantised ones included: dx = dy W, added to `into` where it is given.
@@ -59,16 +91,16 @@ export function matmulBackward(enc: Encoder, dy: Tensor, w: Weight, into?: Tenso
     )
   }
   const M = rowsOf(dy)
-  const WG = lanes(enc)
   const shape = [...dy.shape.slice(0, -1), K]
   if (into) expectShape(`matmul-backward: into for ${w.name}`, into, shape)
   const dx = into ?? enc.temp(shape, 'f32', `${w.name} dx`)
-  const variant = inputKernel.as({ W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype], WG })
+  const form = chooseForm(enc.gpu)
+  const variant = form.input.as({ W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype], ...form.constants })
   for (const part of w.parts) {
     const tensors = { dy, w: part.data, scales: part.scales ?? part.data, dx }
     const common = { M, N, K, octets: w.stride / 8, rows: part.rows, col_start: part.rowStart }
     const accumulate = into || part.rowStart > 0 ? 1 : 0
-    for (const cut of tiles(M, K, [8, 8 * WG], part.rows, enc.gpu.caps)) {
+    for (const cut of tiles(M, K, form.tile, part.rows, enc.gpu.caps)) {
       const at = { ...common, accumulate, m_start: cut.m, octet_start: cut.n / 8 }
       enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
     }
@@ -100,10 +132,10 @@ export function matmulWeightBackward(
   }
   expectShape('matmul-weight-backward: dw', dw, [N, K])
   if (db) expectShape('matmul-weight-backward: db', db, [N])
-  const WG = lanes(enc)
-  const variant = weightKernel.as({ WG })
+  const form = chooseForm(enc.gpu)
+  const variant = form.weight.as(form.constants)
   const add = accumulate ? 1 : 0
-  for (const cut of tiles(N, K, [8, 8 * WG], M, enc.gpu.caps)) {
+  for (const cut of tiles(N, K, form.tile, M, enc.gpu.caps)) {
     const at = { M, N, K, accumulate: add, n_start: cut.m, k_start: cut.n }
     enc.dispatch(variant, { dy, x, dw }, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
   }

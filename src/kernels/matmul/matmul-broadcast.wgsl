@@ -7,15 +7,9 @@
 //   residual  [M, N]        f32    read    where HAS_RESIDUAL
 //   y         [M, N]        f32    update  columns col_start to col_start + rows
 //
-// A workgroup is one subgroup. Lanes are neighbouring columns of y and every lane makes ROWS x 4 outputs, but of x each lane
-// loads other rows, which subgroupBroadcast then hands to all: a CPU adapter fetches lane by lane even where all lanes read
-// one address (lavapipe: 65 ns a vec4f, as much as a hundred multiply-adds), and moves registers for next to nothing.
+// A workgroup is one subgroup. Lanes are neighbouring columns of y; every lane makes ROWS x 4 outputs as
+// broadcast-rows.wgsl tells, four elements of K at a time.
 // Limits: subgroups of exactly LANES = 4 or 8 lanes; the host splits grids over maxDispatchFlops.
-
-enable subgroups;
-
-const LANES = 8u;  // lanes of the workgroup and of the subgroup: 4 or 8
-const ROWS = 16u;  // rows of y a lane computes: 8 or 16
 
 struct Params {
   M: u32,
@@ -58,54 +52,20 @@ fn matmul_broadcast(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation
   let q2 = w_row(row + 2u * LANES);
   let q3 = w_row(row + 3u * LANES);
 
-  // Four columns of a row each. Named, not an array: some CPU adapters keep arrays in memory.
-  var a0 = vec4f();
-  var a1 = vec4f();
-  var a2 = vec4f();
-  var a3 = vec4f();
-  var a4 = vec4f();
-  var a5 = vec4f();
-  var a6 = vec4f();
-  var a7 = vec4f();
-  var a8 = vec4f();
-  var a9 = vec4f();
-  var a10 = vec4f();
-  var a11 = vec4f();
-  var a12 = vec4f();
-  var a13 = vec4f();
-  var a14 = vec4f();
-  var a15 = vec4f();
+  var tile: Tile;
   for (var k = 0u; k < params.K4; k++) {
     let columns = mat4x4f(weight_quad(q0 + k), weight_quad(q1 + k), weight_quad(q2 + k), weight_quad(q3 + k));
-    // Rows 0 to 15 of the tile: LANES of them in each.
-    var held = array<vec4f, 4>(x[p0 + k], vec4f(), vec4f(), vec4f());
+    var held = Held(x[p0 + k], vec4f(), vec4f(), vec4f());
     if (ROWS > LANES) { held[1] = x[p1 + k]; }
     if (ROWS > 2u * LANES) {
       held[2] = x[p2 + k];
       held[3] = x[p3 + k];
     }
-    a0 += subgroupBroadcast(held[0], 0u) * columns;
-    a1 += subgroupBroadcast(held[0], 1u) * columns;
-    a2 += subgroupBroadcast(held[0], 2u) * columns;
-    a3 += subgroupBroadcast(held[0], 3u) * columns;
-    a4 += subgroupBroadcast(held[4u / LANES], 4u % LANES) * columns;
-    a5 += subgroupBroadcast(held[5u / LANES], 5u % LANES) * columns;
-    a6 += subgroupBroadcast(held[6u / LANES], 6u % LANES) * columns;
-    a7 += subgroupBroadcast(held[7u / LANES], 7u % LANES) * columns;
-    if (ROWS == 16u) {
-      a8 += subgroupBroadcast(held[8u / LANES], 8u % LANES) * columns;
-      a9 += subgroupBroadcast(held[9u / LANES], 9u % LANES) * columns;
-      a10 += subgroupBroadcast(held[10u / LANES], 10u % LANES) * columns;
-      a11 += subgroupBroadcast(held[11u / LANES], 11u % LANES) * columns;
-      a12 += subgroupBroadcast(held[12u / LANES], 12u % LANES) * columns;
-      a13 += subgroupBroadcast(held[13u / LANES], 13u % LANES) * columns;
-      a14 += subgroupBroadcast(held[14u / LANES], 14u % LANES) * columns;
-      a15 += subgroupBroadcast(held[15u / LANES], 15u % LANES) * columns;
-    }
+    add_products(&tile, held, columns);
   }
 
   // A loop over an array compiles much faster than 64 stores with their bounds and activations written out.
-  var sums = array<vec4f, 16>(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15);
+  var sums = tile;
   for (var i = 0u; i < ROWS * 4u; i++) {
     let to = m + i / 4u;
     let from_row = row + i % 4u * LANES;

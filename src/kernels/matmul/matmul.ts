@@ -1,4 +1,5 @@
 import { ACTIVATION_CODE, type Activation } from '../activation-kinds'
+import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
 import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
@@ -7,6 +8,7 @@ import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tens
 import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
+import broadcastRows from './broadcast-rows.wgsl?raw'
 import chunks from './chunks.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
@@ -44,11 +46,11 @@ const params = {
 } as const
 
 /** The forms differ in their shader and in how it reads weights: 16-byte chunks, or eight elements at a time. */
-const kernelFor = (name: string, wgsl: string, reader: string) =>
-  defineKernel({ name, wgsl, include: [activations, weights, reader, epilogue], bindings, params })
+const kernelFor = (name: string, wgsl: string, ...readers: string[]) =>
+  defineKernel({ name, wgsl, include: [activations, weights, ...readers, epilogue], bindings, params })
 
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
-const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets)
+const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets, broadcastRows)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
 const vectorKernel = kernelFor('matmul-vector', vectorWgsl, chunks)
 const batchKernel = kernelFor('matmul-batch', batchWgsl, chunks)
@@ -131,15 +133,15 @@ function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype
       tile: [1, 256 / LANES] as const,
     }
   }
-  const lanes = subgroupLanes(caps)
-  if (caps.isSoftware && lanes !== undefined) {
+  const LANES = broadcastLanes(caps)
+  if (LANES !== undefined) {
     // 128 x 896 x 1216 in f32 on two cores (Zen 3), GFLOP/s: lavapipe 20 to 28, with 32 rows or 8 columns a lane 14 to 20;
     // SwiftShader 4.2. The direct form, below, does 4 to 6 and 1.
     const ROWS = M <= 8 ? 8 : 16
     return {
       kernel: broadcastKernel,
-      constants: { LANES: lanes, ROWS },
-      tile: [ROWS, 4 * lanes] as const,
+      constants: { LANES, ROWS },
+      tile: [ROWS, 4 * LANES] as const,
     }
   }
   if (caps.isSoftware) {
@@ -166,12 +168,6 @@ function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype
   const isWide = caps.maxWorkgroupBytes >= 24 * 1024 && Math.ceil(M / 128) * Math.ceil(N / 64) >= 256
   const ROWS = isWide ? 8 : M <= 32 ? 2 : 4
   return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
-}
-
-/** Lanes of every subgroup, where the device has but one size and a form is written for it. */
-function subgroupLanes({ subgroups }: Capabilities): 4 | 8 | undefined {
-  if (subgroups?.min !== subgroups?.max) return undefined
-  return subgroups?.min === 4 || subgroups?.min === 8 ? subgroups.min : undefined
 }
 
 /** x with rows of a weight's stride: x itself when its rows have that length, else a copy with zeros behind. */
