@@ -56,7 +56,7 @@ export async function trainLayerSubject(bench: Bench, preset: TrainLayerPreset):
     const inputs = { x: uploadTensor(gpu, 'x', [rows, C], x), dy: uploadTensor(gpu, 'dy', [rows, C], dy) }
     const rotation = rotationOf(segments)
     const record = (): { y: Tensor; dx: Tensor } => ({
-      y: block.forwardTraining(enc, inputs.x, segments, rotation),
+      y: block.forwardTraining(enc, inputs.x, segments, rotation).y,
       dx: block.backward(enc, inputs.dy, inputs.x, segments, rotation),
     })
     return { x, dy, record }

@@ -106,13 +106,11 @@ export class Encoder {
     }
   }
 
-  /** Gives a temporary back before its scope ends. */
-  release(tensor: Tensor): void {
-    for (const scope of this.scopes) {
-      if (scope.delete(tensor.buffer)) {
-        this.arena.give(tensor.buffer)
-        return
-      }
+  /** Gives temporaries back before their scope ends: a tensor, or those in arrays and objects. */
+  release(value: unknown): void {
+    for (const buffer of buffersIn(value)) {
+      const scope = this.scopes.find((scope) => scope.delete(buffer))
+      if (scope) this.arena.give(buffer)
     }
   }
 

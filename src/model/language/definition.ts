@@ -73,8 +73,8 @@ export interface TrainingHooks {
   afterLayerBackward?(layer: number, dHidden: Tensor): void
 }
 
-/** What the backward pass needs: f32 [T, C], the input of every layer. */
-export type LayerInputs = readonly Tensor[]
+/** What the backward pass needs of every layer: its input, f32 [T, C], and of some what lies between. */
+export type Tape = readonly { readonly input: Tensor; readonly kept?: unknown }[]
 
 /** A language model that gradients can pass through; its own weights stay as they are. */
 export interface TrainableLanguageModel extends LanguageModel {
@@ -85,23 +85,25 @@ export interface TrainableLanguageModel extends LanguageModel {
   /**
    * All layers without a cache, several sequences at once, none of which sees another.
    *
-   * Shapes: x [T, C] -> hidden [T, C] before the final norm. Saved: the layers' inputs, temporaries of `enc`.
+   * Shapes: x [T, C] -> hidden [T, C] before the final norm. Saved: the tape, temporaries of `enc`: the layers' inputs, and
+   * of as many layers as `keepBytes` (default 0) holds what would be computed again otherwise.
    */
   forwardTraining(
     enc: Encoder,
     x: Tensor,
     segments: readonly Segment[],
     hooks: TrainingHooks,
-  ): { hidden: Tensor; inputs: LayerInputs }
+    keepBytes?: number,
+  ): { hidden: Tensor; tape: Tape }
   /**
-   * dLoss/dx; each layer is computed again from its input, whose buffer is given back behind it.
+   * dLoss/dx; a layer of which nothing was kept is computed again from its input. The tape is given back behind it.
    *
    * Shapes: dHidden [T, C] -> [T, C].
    */
   backward(
     enc: Encoder,
     dHidden: Tensor,
-    inputs: LayerInputs,
+    tape: Tape,
     segments: readonly Segment[],
     hooks: TrainingHooks,
   ): Tensor

@@ -11,8 +11,8 @@ import {
 } from '../../kernels'
 import type { Segment } from '../language/definition'
 import { linearSpecs, under, vector, type ParameterSpecs, type Weights } from '../parameters'
-import { attendSegments, attendSegmentsBackward } from './causal-segments'
-import { GatedMlp } from './gated-mlp'
+import { attendSegments, attendSegmentsBackward, type SegmentsSaved } from './causal-segments'
+import { GatedMlp, type HiddenRows } from './gated-mlp'
 import { Linear } from './linear'
 import { qkvOf, valuesOf, type Qkv, type Rotation } from './qkv'
 
@@ -55,6 +55,27 @@ export function decoderBlockSpecs(config: DecoderBlockConfig): ParameterSpecs {
     ...mlp,
     ...under('mlp.down_proj', linearSpecs(C, F, mlpBias)),
   }
+}
+
+/** What a block's backward pass needs beside its input. */
+export interface BlockActivations {
+  /** Rotated, [T, H*D]. */
+  readonly q: Tensor
+  /** Rotated, [T, KV*D]. */
+  readonly k: Tensor
+  /** [T, KV*D]. */
+  readonly v: Tensor
+  readonly saved: SegmentsSaved
+  /** [T, C]. */
+  readonly attended: Tensor
+  readonly hidden: HiddenRows
+}
+
+/** Bytes of a block's activations for each position. */
+export function activationBytes(config: DecoderBlockConfig): number {
+  const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim: D } = config
+  // q and y of attention, its log-sum-exp, k and v, the sum behind it, gate and up.
+  return 4 * (2 * heads * D + heads + 2 * kvHeads * D + C + 2 * F)
 }
 
 /** Pre-norm decoder block: x += o(attn(rope q, rope k, v)); x += down(silu(gate) * up). */
@@ -104,26 +125,57 @@ export class DecoderBlock {
     })
   }
 
-  /** As `forward`, without a cache: several sequences, none of which sees another. Shapes: x [T, C] -> [T, C]. */
-  forwardTraining(enc: Encoder, x: Tensor, segments: readonly Segment[], rotation: Rotation): Tensor {
+  /**
+   * As `forward`, without a cache: several sequences, none of which sees another. What lies between is kept where `keep`.
+   *
+   * Shapes: x [T, C] -> y [T, C].
+   */
+  forwardTraining(
+    enc: Encoder,
+    x: Tensor,
+    segments: readonly Segment[],
+    rotation: Rotation,
+    keep = false,
+  ): { y: Tensor; kept?: BlockActivations } {
     return enc.scope(() => {
-      const { attended } = this.attend(enc, x, segments, rotation)
-      return this.mlp.forward(enc, this.norm(enc, attended, this.postNorm), attended)
+      const between = this.activations(enc, x, segments, rotation)
+      const y = this.mlp.forwardHidden(enc, between.hidden, between.attended)
+      return keep ? { y, kept: between } : { y }
     })
   }
 
-  /** dLoss/dx; what lies between is computed again. Shapes: dy, x [T, C] -> [T, C]. */
-  backward(enc: Encoder, dy: Tensor, x: Tensor, segments: readonly Segment[], rotation: Rotation): Tensor {
+  /** dLoss/dx; what lies between is computed again where it was not kept. Shapes: dy, x [T, C] -> [T, C]. */
+  backward(
+    enc: Encoder,
+    dy: Tensor,
+    x: Tensor,
+    segments: readonly Segment[],
+    rotation: Rotation,
+    kept?: BlockActivations,
+  ): Tensor {
     return enc.scope(() => {
-      const { q, k, v, saved, attended } = this.attend(enc, x, segments, rotation)
+      const { q, k, v, saved, attended, hidden } = kept ?? this.activations(enc, x, segments, rotation)
       const dAttended = enc.scope(() => {
-        const dNormed = this.mlp.backward(enc, dy, this.norm(enc, attended, this.postNorm))
+        const dNormed = this.mlp.backward(enc, dy, hidden)
         return add(enc, this.normBackward(enc, dNormed, attended, this.postNorm), dy)
       })
       const dy2 = this.o.backward(enc, dAttended)
       const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, segments, this.config)
       const dNormed = this.qkv.backward(enc, gradients, rotation)
       return add(enc, this.normBackward(enc, dNormed, x, this.inputNorm), dAttended)
+    })
+  }
+
+  /** What the backward pass needs, up to where the MLP's activation begins. */
+  private activations(
+    enc: Encoder,
+    x: Tensor,
+    segments: readonly Segment[],
+    rotation: Rotation,
+  ): BlockActivations {
+    return enc.scope(() => {
+      const attention = this.attend(enc, x, segments, rotation)
+      return { ...attention, hidden: this.mlp.hidden(enc, this.norm(enc, attention.attended, this.postNorm)) }
     })
   }
 

@@ -15,13 +15,19 @@ import type {
   ForwardOptions,
   LanguageModelConfig,
   LayerHooks,
-  LayerInputs,
   Segment,
+  Tape,
   TrainableLanguageModel,
   TrainingHooks,
 } from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
-import { DecoderBlock, decoderBlockSpecs, type DecoderBlockConfig } from './decoder-block'
+import {
+  activationBytes,
+  DecoderBlock,
+  decoderBlockSpecs,
+  type BlockActivations,
+  type DecoderBlockConfig,
+} from './decoder-block'
 import { InputHistory } from './input-history'
 import type { Rotation } from './qkv'
 import { RopeTable } from './rope-config'
@@ -112,22 +118,26 @@ export class Decoder implements TrainableLanguageModel {
     x: Tensor,
     segments: readonly Segment[],
     hooks: TrainingHooks,
-  ): { hidden: Tensor; inputs: LayerInputs } {
+    keepBytes = 0,
+  ): { hidden: Tensor; tape: Tape } {
     const rotation = this.rotationOf(enc, segments)
-    const inputs: Tensor[] = []
+    // The last layers: theirs are given back first.
+    const first = this.blocks.length - Math.floor(keepBytes / (x.shape[0]! * activationBytes(this.config)))
+    const tape: Tape[number][] = []
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
-      inputs.push(hidden)
-      hidden = block.forwardTraining(enc, hidden, segments, rotation)
+      const { y, kept } = block.forwardTraining(enc, hidden, segments, rotation, i >= first)
+      tape.push({ input: hidden, ...(kept && { kept }) })
+      hidden = y
       hooks.afterLayer?.(i, hidden)
     }
-    return { hidden, inputs }
+    return { hidden, tape }
   }
 
   backward(
     enc: Encoder,
     dHidden: Tensor,
-    inputs: LayerInputs,
+    tape: Tape,
     segments: readonly Segment[],
     hooks: TrainingHooks,
   ): Tensor {
@@ -135,9 +145,16 @@ export class Decoder implements TrainableLanguageModel {
     let d = dHidden
     for (let i = this.blocks.length - 1; i >= 0; i--) {
       hooks.afterLayerBackward?.(i, d)
-      const dx = this.blocks[i]!.backward(enc, d, inputs[i]!, segments, rotation)
-      enc.release(d)
-      enc.release(inputs[i]!)
+      const { input, kept } = tape[i]!
+      const dx = this.blocks[i]!.backward(
+        enc,
+        d,
+        input,
+        segments,
+        rotation,
+        kept as BlockActivations | undefined,
+      )
+      enc.release([d, input, kept])
       d = dx
     }
     return d

@@ -22,29 +22,45 @@ export class GatedMlp {
 
   /** Shapes: x [T, C] -> [T, C]; residual [T, C] is added. */
   forward(enc: Encoder, x: Tensor, residual: Tensor): Tensor {
-    return this.down.forward(enc, this.gate.forward(enc, x), { residual })
+    return this.forwardHidden(enc, this.hidden(enc, x), residual)
   }
 
-  /** dLoss/dx; the hidden rows are computed again. Shapes: dy, x [T, C] -> [T, C]. */
-  backward(enc: Encoder, dy: Tensor, x: Tensor): Tensor {
-    return enc.scope(() => this.gate.backward(enc, this.down.backward(enc, dy), x))
+  /** Gate and up, apart or in one. Shapes: x [T, C] -> [T, F] twice, or [T, 2F]. */
+  hidden(enc: Encoder, x: Tensor): HiddenRows {
+    return this.gate.project(enc, x)
+  }
+
+  /** As `forward`, from the hidden rows. Shapes: residual [T, C] -> [T, C]. */
+  forwardHidden(enc: Encoder, hidden: HiddenRows, residual: Tensor): Tensor {
+    return enc.scope(() => this.down.forward(enc, this.gate.join(enc, hidden), { residual }))
+  }
+
+  /** dLoss/dx. Shapes: dy [T, C], the hidden rows of x -> [T, C]. */
+  backward(enc: Encoder, dy: Tensor, hidden: HiddenRows): Tensor {
+    return enc.scope(() => this.gate.backward(enc, this.down.backward(enc, dy), hidden))
   }
 }
 
+/** Before the activation: gate and up, or one matrix of both. */
+export type HiddenRows = readonly Tensor[]
+
 interface Gate {
-  /** Shapes: x [T, C] -> [T, F]. */
-  forward(enc: Encoder, x: Tensor): Tensor
-  /** Shapes: dy [T, F], x [T, C] -> [T, C]. */
-  backward(enc: Encoder, dy: Tensor, x: Tensor): Tensor
+  /** Shapes: x [T, C] -> hidden rows. */
+  project(enc: Encoder, x: Tensor): HiddenRows
+  /** Shapes: hidden rows -> [T, F]. */
+  join(enc: Encoder, hidden: HiddenRows): Tensor
+  /** Shapes: dy [T, F], hidden rows of x -> [T, C]. */
+  backward(enc: Encoder, dy: Tensor, hidden: HiddenRows): Tensor
 }
 
 function separateGate(mlp: Weights): Gate {
   const gate = Linear.at(mlp.at('gate_proj'))
   const up = Linear.at(mlp.at('up_proj'))
   return {
-    forward: (enc, x) => swiglu(enc, gate.forward(enc, x), up.forward(enc, x)),
-    backward(enc, dy, x) {
-      const { dGate, dUp } = swigluBackward(enc, dy, gate.forward(enc, x), up.forward(enc, x))
+    project: (enc, x) => [gate.forward(enc, x), up.forward(enc, x)],
+    join: (enc, [gateRows, upRows]) => swiglu(enc, gateRows!, upRows!),
+    backward(enc, dy, [gateRows, upRows]) {
+      const { dGate, dUp } = swigluBackward(enc, dy, gateRows!, upRows!)
       return gate.backward(enc, dGate, up.backward(enc, dUp))
     },
   }
@@ -53,7 +69,8 @@ function separateGate(mlp: Weights): Gate {
 function fusedGate(mlp: Weights): Gate {
   const gateUp = Linear.at(mlp.at('gate_up_proj'))
   return {
-    forward: (enc, x) => swigluPacked(enc, gateUp.forward(enc, x)),
-    backward: (enc, dy, x) => gateUp.backward(enc, swigluPackedBackward(enc, dy, gateUp.forward(enc, x))),
+    project: (enc, x) => [gateUp.forward(enc, x)],
+    join: (enc, [rows]) => swigluPacked(enc, rows!),
+    backward: (enc, dy, [rows]) => gateUp.backward(enc, swigluPackedBackward(enc, dy, rows!)),
   }
 }

@@ -33,8 +33,9 @@ export class Stage1 {
     private readonly vlm: Vlm,
     readonly trained: TrainedConnector,
     private readonly recipe: Recipe,
+    keepBytes = 0,
   ) {
-    this.pass = new TrainingPass(vlm, trained)
+    this.pass = new TrainingPass(vlm, trained, keepBytes)
   }
 
   /**

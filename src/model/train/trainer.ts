@@ -4,6 +4,7 @@ import type { ChatModel } from '../chat-model'
 import { AbortError, TrainingError } from '../errors'
 import type { Codecs } from '../image/codecs'
 import type { CaptionRecord, Dataset, EvaluationRecord, Recipe, StepRecord } from './definition'
+import { spareBytes } from './activation-memory'
 import { captionPicture } from './caption'
 import { FeatureCache } from './features'
 import { newConnector } from './initialise'
@@ -75,7 +76,7 @@ export class Trainer {
     const { recipe } = options
     const trained = new TrainedConnector(vlm.gpu, opened.blueprint)
     try {
-      const stage = new Stage1(vlm, trained, recipe)
+      const stage = new Stage1(vlm, trained, recipe, spareBytes(model, recipe.batchSize))
       const processors = processorsFor(recipe, opened.processors, trained.connector)
       const features = new FeatureCache(vlm, {
         processors,

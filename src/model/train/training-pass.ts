@@ -68,6 +68,8 @@ export class TrainingPass {
   constructor(
     private readonly vlm: Vlm,
     private readonly trained: TrainedConnector,
+    /** GPU memory for activations that would be computed again otherwise. */
+    private readonly keepBytes = 0,
   ) {
     if (!isTrainableLanguage(vlm.language)) {
       throw new TrainingError(
@@ -161,7 +163,9 @@ export class TrainingPass {
         picture ? enc.constant(placesOf(placed, segments[i]!)) : undefined,
       )
       const x = this.embed(enc, pack, places)
-      const { hidden, inputs } = language.forwardTraining(enc, x, segments, this.samplers(enc, pack, places))
+      const keepBytes = scale === undefined ? 0 : this.keepBytes
+      const samplers = this.samplers(enc, pack, places)
+      const { hidden, tape } = language.forwardTraining(enc, x, segments, samplers, keepBytes)
       const last = gatherRows(enc, hidden, at)
       const normed = language.finalNorm(enc, last)
       const { losses, dx: dNormed } = linearCrossEntropy(enc, normed, language.lmHead, labels, scale)
@@ -177,7 +181,7 @@ export class TrainingPass {
         picture && learnsMaps ? zeroMaps(enc, picture.sampled.maps) : undefined,
       )
       const hooks = this.samplersBackward(enc, pack, places, mapSums)
-      const dx = language.backward(enc, dHidden, inputs, segments, hooks)
+      const dx = language.backward(enc, dHidden, tape, segments, hooks)
       for (const [i, { picture }] of samples.entries()) {
         if (picture) this.connectorBackward(enc, spliceBackward(enc, dx, places[i]!), picture, mapSums[i])
       }

@@ -1,6 +1,7 @@
 import { elementCount, OutOfMemoryError } from '../../kernels'
 import type { ChatModel } from '../chat-model'
 import type { Dataset, TrainingPlan } from './definition'
+import { activationEstimate } from './activation-memory'
 import { featureBytes } from './features'
 import { isSamplerParameter } from './optimizer'
 import { ratePreview, stepsOf, warmupSteps } from './schedule'
@@ -10,8 +11,6 @@ import { Trainer, type TrainerOptions } from './trainer'
 
 /** Rates that are told at most. */
 const PREVIEW_POINTS = 512
-/** Tokens of a caption with what stands around it, where nothing was measured. */
-const TYPICAL_TEXT = 40
 
 /**
  * Plans a run: steps, rates, memory and time. Where the estimate fits the device, the first micro-batch goes through
@@ -81,22 +80,6 @@ export async function planTraining(
     trainer.destroy()
     vlm.arena.trim()
   }
-}
-
-/** Layer inputs of a micro-batch, and what one layer needs to be computed again. Units: bytes. */
-function activationEstimate(model: ChatModel, batchSize: number): number {
-  const { language, vision } = model.opened.blueprint
-  const { hiddenSize: C, layers } = language.config
-  const positions = batchSize * ((vision?.imageTokens ?? 0) + TYPICAL_TEXT)
-  const widest = Math.max(
-    C,
-    ...Object.entries(model.opened.specs)
-      .filter(([name, { kind }]) => kind === 'matrix' && name.startsWith('language.'))
-      .map(([, { shape }]) => shape[0]!),
-  )
-  return (
-    positions * (layers * C + 14 * C + 6 * widest) * 4 + batchSize * featureBytes(vision?.towers ?? []) * 2
-  )
 }
 
 function adviceOf({ gpuBytes: { total } }: Pick<TrainingPlan, 'gpuBytes'>, budgetBytes: number): string {
