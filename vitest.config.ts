@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { mutation } from './tools/mutations/vite-plugin.mjs'
 
 /** Files that take longest, on one adapter or the other: begun last, they would be waited for alone. */
 const LONG = [
@@ -30,7 +31,7 @@ class LongestFirst extends BaseSequencer {
  * tools/test.mjs runs it once per adapter.
  */
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), mutation()],
   test: {
     // A process of its own per file: a driver that crashes takes one file with it.
     pool: 'forks',
