@@ -72,17 +72,10 @@ fn scaled(rows: mat4x4f, by: vec4f) -> mat4x4f {
   return mat4x4f(rows[0] * by.x, rows[1] * by.y, rows[2] * by.z, rows[3] * by.w);
 }
 
-/// Stores one vector of each of four rows.
-fn store(rows: mat4x4f, row: u32, batch: u32, kv_head: u32, column: u32) {
-  if (column >= params.D4) { return; }
+/// Where row's head starts in y.
+fn output_of(row: u32, batch: u32, kv_head: u32) -> u32 {
   let n = rows_a_token();
-  for (var i = 0u; i < 4u; i++) {
-    let r = row + i;
-    if (r < params.row_end) {
-      let head = ((batch * params.T + r / n) * params.KV + kv_head) * n + r % n;
-      y[head * params.D4 + column] = rows[i];
-    }
-  }
+  return (((batch * params.T + row / n) * params.KV + kv_head) * n + row % n) * params.D4;
 }
 
 @compute @workgroup_size(LANES)
@@ -152,21 +145,14 @@ fn attention_mix(@builtin(workgroup_id) wid: vec3u, @builtin(subgroup_invocation
     }
   }
 
-  if (MODE == SOFTMAX) {
-    let normal = 1.0 / total;
-    low0 = scaled(low0, normal);
-    low1 = scaled(low1, normal);
-    high0 = scaled(high0, normal);
-    high1 = scaled(high1, normal);
-    if (params.lse_row > 0u && wid.z == 0u) {
-      let logs = before + log(total);
-      for (var i = 0u; i < 4u; i++) {
-        if (row + i < params.row_end) { lse[plane * params.lse_row + row + i] = logs[i]; }
-      }
-    }
+  var normal = vec4f(1.0);
+  if (MODE == SOFTMAX) { normal = 1.0 / total; }
+  let logs = before + log(total);
+  var sums = array<mat4x4f, COLUMNS>(low0, low1, high0, high1);
+  let columns = min(COLUMNS, params.D4 - column);
+  for (var i = 0u; i < min(4u, max(row, params.row_end) - row); i++) {
+    let to = output_of(row + i, batch, kv_head) + column;
+    for (var c = 0u; c < columns; c++) { y[to + c] = sums[c][i] * normal[i]; }
+    if (MODE == SOFTMAX && params.lse_row > 0u && column == 0u) { lse[plane * params.lse_row + row + i] = logs[i]; }
   }
-  store(low0, row, batch, kv_head, column);
-  store(low1, row, batch, kv_head, column + 1u);
-  store(high0, row, batch, kv_head, column + 2u);
-  store(high1, row, batch, kv_head, column + 3u);
 }
