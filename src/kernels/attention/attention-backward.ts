@@ -4,7 +4,13 @@ import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
-import { repackRows, transposeHeads } from './repack'
+import {
+  broadcastLanes,
+  dispatchBroadcast,
+  dispatchBroadcastBackward,
+  fitsBroadcastBackward,
+} from './broadcast'
+import { repackRows, stridedHeads, transposeHeads } from './repack'
 import { dispatchTiles } from './tile'
 
 const kernel = defineKernel({
@@ -124,20 +130,14 @@ export function attentionBackward(
       { T, H, G: H / KV, D4, lse_row: lastDim(lse) },
       { groups: Math.ceil((T * H) / DELTA_WG) },
     )
-    const [qT, dyT] = [q, dy].map((x) => transposeHeads(enc, x, { B: 1, KV, G: H / KV, D })) as [
-      Tensor,
-      Tensor,
-    ]
-    const [kT, vT] = [k, v].map((x) => transposeHeads(enc, x, { B: 1, KV, G: 1, D })) as [Tensor, Tensor]
-    const byQuery = { a: qT, b: kT, da: dyT, db: vT, lse, delta }
-    const byKey = { a: kT, b: qT, da: vT, db: dyT, lse, delta }
-    const dq = dispatchGradient(enc, sizes, 0, { ...byQuery, values: pad(k, KV) })
-    const dk = dispatchGradient(enc, sizes, 1, { ...byKey, values: pad(q, H) })
-    const dv = dispatchGradient(enc, sizes, 2, { ...byKey, values: dyRows })
+    const gradients =
+      broadcastLanes(enc.gpu.caps) && fitsBroadcastBackward(T, H / KV)
+        ? byBroadcast(enc, sizes, { q: pad(q, H), k: pad(k, KV), v: pad(v, KV), dy: dyRows, lse, delta })
+        : byTiles(enc, sizes, { q, k, v, dy, lse, delta })
     return {
-      dq: cutHeads(enc, dq, H, sizes),
-      dk: cutHeads(enc, dk, KV, sizes),
-      dv: cutHeads(enc, dv, KV, sizes),
+      dq: cutHeads(enc, gradients.dq, H, sizes),
+      dk: cutHeads(enc, gradients.dk, KV, sizes),
+      dv: cutHeads(enc, gradients.dv, KV, sizes),
     }
   })
 }
@@ -171,28 +171,88 @@ function forward(enc: Encoder, sizes: Sizes, q: Tensor, k: Tensor, v: Tensor): A
   return enc.scope(() => {
     const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
     const lse = enc.temp([1, KV, Math.ceil((T * G) / 4) * 4], 'f32', 'attention lse')
-    dispatchTiles(enc, {
-      dtype: 'f32',
-      q: transposeHeads(enc, q, { B: 1, KV, G, D }),
-      k: transposeHeads(enc, k, { B: 1, KV, G: 1, D }),
-      v: padHeads(enc, v, KV, sizes),
-      y,
-      lse,
-      B: 1,
-      T,
-      S: T,
-      KV,
-      G,
-      D4,
-      scale,
-      causal: { position: 0, window },
-      vRow: KV * D4,
-      vStart: 0,
-      vHead: D4,
-      vBatch: 0,
-    })
+    const values = stridedHeads(enc, v, { B: 1, KV, G: 1, D })
+    const causal = { position: 0, window }
+    const call = { dtype: 'f32' as const, y, lse, B: 1, T, S: T, KV, G, D4, scale, causal }
+    if (broadcastLanes(enc.gpu.caps)) {
+      dispatchBroadcast(enc, {
+        ...call,
+        q: stridedHeads(enc, q, { B: 1, KV, G, D }),
+        k: stridedHeads(enc, k, { B: 1, KV, G: 1, D }),
+        transposed: false,
+        v: values,
+      })
+    } else {
+      dispatchTiles(enc, {
+        ...call,
+        q: transposeHeads(enc, q, { B: 1, KV, G, D }),
+        k: transposeHeads(enc, k, { B: 1, KV, G: 1, D }),
+        v: values.tensor,
+        vRow: values.row,
+        vStart: values.start,
+        vHead: values.head,
+        vBatch: values.batch,
+      })
+    }
     return { y, lse }
   })
+}
+
+interface BackwardInputs {
+  readonly q: Tensor
+  readonly k: Tensor
+  readonly v: Tensor
+  readonly dy: Tensor
+  readonly lse: Tensor
+  readonly delta: Tensor
+}
+
+interface Gradients {
+  readonly dq: Tensor
+  readonly dk: Tensor
+  readonly dv: Tensor
+}
+
+/** The inputs' heads are padded already, as those of the gradients are. */
+function byBroadcast(enc: Encoder, sizes: Sizes, { lse, delta, ...inputs }: BackwardInputs): Gradients {
+  const { T, H, KV, D4, scale, window } = sizes
+  const G = H / KV
+  const heads = (x: Tensor, G: number) => stridedHeads(enc, x, { B: 1, KV, G, D: D4 * 4 })
+  const grad = (name: string, heads: number) => enc.temp([T, heads * D4 * 4], 'f32', name)
+  const gradients = { dq: grad('dq', H), dk: grad('dk', KV), dv: grad('dv', KV) }
+  dispatchBroadcastBackward(enc, {
+    dtype: 'f32',
+    B: 1,
+    T,
+    S: T,
+    KV,
+    G,
+    D4,
+    scale,
+    causal: { position: 0, window },
+    q: heads(inputs.q, G),
+    k: heads(inputs.k, 1),
+    v: heads(inputs.v, 1),
+    dy: heads(inputs.dy, G),
+    lse,
+    delta,
+    ...gradients,
+  })
+  return gradients
+}
+
+function byTiles(enc: Encoder, sizes: Sizes, { q, k, v, dy, lse, delta }: BackwardInputs): Gradients {
+  const { H, KV, D } = sizes
+  const pad = (x: Tensor, heads: number) => padHeads(enc, x, heads, sizes)
+  const [qT, dyT] = [q, dy].map((x) => transposeHeads(enc, x, { B: 1, KV, G: H / KV, D })) as [Tensor, Tensor]
+  const [kT, vT] = [k, v].map((x) => transposeHeads(enc, x, { B: 1, KV, G: 1, D })) as [Tensor, Tensor]
+  const byQuery = { a: qT, b: kT, da: dyT, db: vT, lse, delta }
+  const byKey = { a: kT, b: qT, da: vT, db: dyT, lse, delta }
+  return {
+    dq: dispatchGradient(enc, sizes, 0, { ...byQuery, values: pad(k, KV) }),
+    dk: dispatchGradient(enc, sizes, 1, { ...byKey, values: pad(q, H) }),
+    dv: dispatchGradient(enc, sizes, 2, { ...byKey, values: pad(dy, H) }),
+  }
 }
 
 /** One of dq (0), dk (1) and dv (2), cut over rows and heads so that each dispatch stays short. */

@@ -2,8 +2,9 @@ import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import type { KvCache } from '../kv-layout'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { broadcastLanes, dispatchBroadcast } from './broadcast'
 import { DECODE_ROWS, dispatchDecode } from './decode'
-import { repackRows, transposeHeads } from './repack'
+import { repackRows, stridedHeads, transposeHeads } from './repack'
 import { dispatchTiles } from './tile'
 
 export interface AttentionOptions {
@@ -50,17 +51,33 @@ export function attention(enc: Encoder, q: Tensor, cache: KvCache, options: Atte
       y = dispatchDecode(enc, { ...call, q: rows, position, window: seen })
     } else {
       y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
-      dispatchTiles(enc, {
-        ...call,
-        q: transposeHeads(enc, q, { B: 1, KV, G, D }),
-        y,
-        B: 1,
-        causal: { position, window: seen },
-        vRow: D4,
-        vStart: 0,
-        vHead: capacity * D4,
-        vBatch: 0,
-      })
+      const causal = { position, window: seen }
+      const heads = { B: 1, KV, G, D }
+      if (broadcastLanes(enc.gpu.caps)) {
+        const strides = { start: 0, head: capacity * D4, batch: 0 }
+        dispatchBroadcast(enc, {
+          ...call,
+          q: stridedHeads(enc, q, heads),
+          k: { tensor: cache.k, row: capacity / 4, ...strides },
+          transposed: true,
+          v: { tensor: cache.v, row: D4, ...strides },
+          y,
+          B: 1,
+          causal,
+        })
+      } else {
+        dispatchTiles(enc, {
+          ...call,
+          q: transposeHeads(enc, q, heads),
+          y,
+          B: 1,
+          causal,
+          vRow: D4,
+          vStart: 0,
+          vHead: capacity * D4,
+          vBatch: 0,
+        })
+      }
     }
     return D % 4 ? repackRows(enc, y, H, D4 * 4, D) : y
   })
@@ -120,29 +137,42 @@ export function attentionFull(
 
   return enc.scope(() => {
     // Vector loads need head dims and columns in fours; other values are copied into such a form first.
+    const G = H / KV
     const D4 = Math.ceil(D / 4)
-    const aligned = D % 4 === 0 && vStart % 4 === 0 && lastDim(v) % 4 === 0
-    const values = aligned ? v : repackRows(enc, v, KV, D, D4 * 4, vStart)
     const y = enc.temp([B * T, H * D4 * 4], 'f32', 'attention')
-    dispatchTiles(enc, {
-      dtype: 'f32',
-      q: transposeHeads(enc, q, { B, KV, G: H / KV, D, start: qStart }),
-      k: transposeHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
-      v: values,
+    const values = stridedHeads(enc, v, { B, KV, G: 1, D, start: vStart })
+    const call = {
+      dtype: 'f32' as const,
       y,
       B,
       T,
       S: valid,
       KV,
-      G: H / KV,
+      G,
       D4,
       scale: options.scale ?? 1 / Math.sqrt(D),
       causal: undefined,
-      vRow: lastDim(values) / 4,
-      vStart: aligned ? vStart / 4 : 0,
-      vHead: D4,
-      vBatch: (S * lastDim(values)) / 4,
-    })
+    }
+    if (broadcastLanes(enc.gpu.caps)) {
+      dispatchBroadcast(enc, {
+        ...call,
+        q: stridedHeads(enc, q, { B, KV, G, D, start: qStart }),
+        k: stridedHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
+        transposed: false,
+        v: values,
+      })
+    } else {
+      dispatchTiles(enc, {
+        ...call,
+        q: transposeHeads(enc, q, { B, KV, G, D, start: qStart }),
+        k: transposeHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
+        v: values.tensor,
+        vRow: values.row,
+        vStart: values.start,
+        vHead: values.head,
+        vBatch: values.batch,
+      })
+    }
     return D % 4 === 0 ? y : repackRows(enc, y, H, D4 * 4, D)
   })
 }

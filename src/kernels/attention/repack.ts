@@ -35,7 +35,18 @@ export function repackRows(enc: Encoder, x: Tensor, H: number, D: number, toD: n
   return y
 }
 
-/** Which heads `transposeHeads` takes. */
+/** Heads as they lie in rows or in a cache; strides in vectors of four. */
+export interface Strided {
+  readonly tensor: Tensor
+  readonly row: number
+  readonly start: number
+  /** From one key/value head to the next. */
+  readonly head: number
+  /** From one picture to the next. */
+  readonly batch: number
+}
+
+/** Which heads of rows. */
 export interface Heads {
   /** Pictures, or 1. */
   readonly B: number
@@ -62,4 +73,13 @@ export function transposeHeads(enc: Encoder, x: Tensor, { B, KV, G, D, start = 0
     { groups: Math.ceil((B * KV * to_D * to_row) / WG) },
   )
   return y
+}
+
+/** Heads of [B*T, row] by their strides: where they lie if they do so in whole vectors, else a padded copy. */
+export function stridedHeads(enc: Encoder, x: Tensor, { B, KV, G, D, start = 0 }: Heads): Strided {
+  const D4 = Math.ceil(D / 4)
+  const aligned = D % 4 === 0 && start % 4 === 0 && lastDim(x) % 4 === 0
+  const tensor = aligned ? x : repackRows(enc, x, KV * G, D, D4 * 4, start)
+  const row = lastDim(tensor) / 4
+  return { tensor, row, start: aligned ? start / 4 : 0, head: G * D4, batch: (rowsOf(x) / B) * row }
 }
