@@ -5,22 +5,28 @@
  * @typedef {'f32' | 'f16' | 'q4'} Held  how weights lie in memory, on both sides
  * @typedef {{ kind: 'matmul', name: string, held: Held, M: number, K: number, N: number }} MatmulPreset
  * @typedef {{ kind: 'attention', name: string, T: number, past: number, heads: number, kvHeads: number, headDim: number }} AttentionPreset
- * @typedef {{ layers: number, hidden: number, heads: number, kvHeads: number, headDim: number, mlp: number, vocab: number,
- *   rmsNormEps: number, theta: number, qkvBias: boolean, tied: boolean }} DecoderSizes
+ * @typedef {{ kind: 'sva', name: string, side: number, reduce: number[], heads: number, headDim: number }} SvaPreset
+ *   side * side queries, each over a window of reduce * reduce cells of every tower's map
+ * @typedef {{ model: 'qwen2' | 'phi3' | 'llama', layers: number, hidden: number, heads: number, kvHeads: number, headDim: number,
+ *   mlp: number, vocab: number, rmsNormEps: number, theta: number, qkvBias: boolean, tied: boolean }} DecoderSizes
  * @typedef {{ kind: 'decoder', name: string, held: Held, phase: 'prompt' | 'decode', tokens: number, sizes: DecoderSizes }} DecoderPreset
- * @typedef {{ layers: number, hidden: number, heads: number, mlp: number, image: number, patch: number }} VisionSizes
+ *   tokens: of the prompt, or those that the decoded ones find in the cache
+ * @typedef {{ model: 'siglip' | 'clip', layers: number, hidden: number, heads: number, mlp: number, image: number, patch: number }} VisionSizes
  * @typedef {{ kind: 'vision', name: string, held: Held, sizes: VisionSizes }} VisionPreset
  * @typedef {{ kind: 'train-run', name: string, pytorch: string, model: string, samples: string, order: string, curve: string,
- *   batch: number, positions: number, learned: number, sizes: DecoderSizes }} TrainRunPreset  one step of a run, always the same samples
- * @typedef {Omit<DecoderSizes, 'layers' | 'vocab' | 'tied'>} LayerSizes
+ *   batch: number, positions: number, learned: number, sizes: LayerSizes & { layers: number, vocab: number } }} TrainRunPreset
+ *   one step of a run, always the same samples
+ * @typedef {Omit<DecoderSizes, 'model' | 'layers' | 'vocab' | 'tied'>} LayerSizes
  * @typedef {{ kind: 'train-layer', name: string, pytorch: string, held: Held, batch: number, tokens: number,
  *   sizes: LayerSizes }} TrainLayerPreset  one sequence a batch
  * @typedef {TrainRunPreset | TrainLayerPreset} TrainPreset
- * @typedef {MatmulPreset | AttentionPreset | DecoderPreset | VisionPreset | TrainPreset} Preset
+ * @typedef {MatmulPreset | AttentionPreset | SvaPreset | DecoderPreset | VisionPreset} InferencePreset
+ * @typedef {InferencePreset | TrainPreset} Preset
  */
 
 /** @type {DecoderSizes} */
 const QWEN2_4_LAYERS = {
+  model: 'qwen2',
   layers: 4,
   hidden: 896,
   heads: 14,
@@ -34,8 +40,21 @@ const QWEN2_4_LAYERS = {
   tied: true,
 }
 
-/** @type {VisionSizes} */
-const SIGLIP_2_LAYERS = { layers: 2, hidden: 1152, heads: 16, mlp: 4304, image: 384, patch: 14 }
+/** @type {DecoderSizes} */
+const PHI3_MINI_2_LAYERS = {
+  model: 'phi3',
+  layers: 2,
+  hidden: 3072,
+  heads: 32,
+  kvHeads: 32,
+  headDim: 96,
+  mlp: 8192,
+  vocab: 32_064,
+  rmsNormEps: 1e-5,
+  theta: 1e4,
+  qkvBias: false,
+  tied: false,
+}
 
 /** @type {LayerSizes} */
 const LLAMA_3_8B = {
@@ -49,7 +68,38 @@ const LLAMA_3_8B = {
   qkvBias: false,
 }
 
-/** Of public/models/trilobite-nano-stage1. @type {DecoderSizes} */
+/** The whole vocabulary of 128,256 rows is 2.4 times its one layer. @type {DecoderSizes} */
+const LLAMA_3_8B_1_LAYER = { model: 'llama', layers: 1, vocab: 128_256, tied: false, ...LLAMA_3_8B }
+
+/** What browsers on software adapters do in seconds. @type {DecoderSizes} */
+const SMALL_DECODER = {
+  ...QWEN2_4_LAYERS,
+  layers: 2,
+  hidden: 256,
+  heads: 4,
+  kvHeads: 2,
+  mlp: 1024,
+  vocab: 4096,
+}
+
+/** @type {VisionSizes} */
+const SIGLIP_2_LAYERS = {
+  model: 'siglip',
+  layers: 2,
+  hidden: 1152,
+  heads: 16,
+  mlp: 4304,
+  image: 384,
+  patch: 14,
+}
+
+/** @type {VisionSizes} */
+const CLIP_L_2_LAYERS = { ...SIGLIP_2_LAYERS, model: 'clip', hidden: 1024, mlp: 4096, image: 336 }
+
+/** @type {VisionSizes} */
+const SMALL_TOWER = { ...SIGLIP_2_LAYERS, hidden: 256, heads: 4, mlp: 1024, image: 112 }
+
+/** Of public/models/trilobite-nano-stage1. */
 const NANO = {
   layers: 4,
   hidden: 192,
@@ -61,10 +111,10 @@ const NANO = {
   rmsNormEps: 1e-5,
   theta: 1e4,
   qkvBias: false,
-  tied: false,
 }
 
 const held = /** @type {const} */ (['f32', 'f16', 'q4'])
+const smallHeld = /** @type {const} */ (['f32', 'q4'])
 
 /** @type {Preset[]} */
 export const presets = [
@@ -73,11 +123,25 @@ export const presets = [
   ...held.map((held) => matmul(`matmul-prompt-729-${held}`, held, 729)),
   { kind: 'attention', name: 'attention-prompt', T: 729, past: 0, heads: 14, kvHeads: 2, headDim: 64 },
   { kind: 'attention', name: 'attention-decode', T: 1, past: 1023, heads: 14, kvHeads: 2, headDim: 64 },
-  decoder('decode-qwen2-0.5b-4layers', 'q4', 'decode', 64),
-  decoder('decode-qwen2-0.5b-4layers-f16', 'f16', 'decode', 64),
-  decoder('prompt-qwen2-0.5b-4layers', 'q4', 'prompt', 729),
-  decoder('prompt-qwen2-0.5b-4layers-f16', 'f16', 'prompt', 729),
+  { kind: 'sva', name: 'sva-cambrian', side: 24, reduce: [1, 1, 1, 4], heads: 16, headDim: 64 },
+  decoder('decode-qwen2-0.5b-4layers', 'q4', 64, QWEN2_4_LAYERS),
+  decoder('decode-qwen2-0.5b-4layers-f16', 'f16', 64, QWEN2_4_LAYERS),
+  decoder('decode-qwen2-0.5b-4layers-256', 'q4', 256, QWEN2_4_LAYERS),
+  decoder('decode-qwen2-0.5b-4layers-4k', 'q4', 4096, QWEN2_4_LAYERS),
+  decoder('prompt-qwen2-0.5b-4layers', 'q4', 729, QWEN2_4_LAYERS),
+  decoder('prompt-qwen2-0.5b-4layers-f16', 'f16', 729, QWEN2_4_LAYERS),
+  decoder('decode-phi3-mini-2layers', 'q4', 64, PHI3_MINI_2_LAYERS),
+  decoder('decode-phi3-mini-2layers-f16', 'f16', 64, PHI3_MINI_2_LAYERS),
+  decoder('prompt-phi3-mini-2layers-64', 'q4', 64, PHI3_MINI_2_LAYERS),
+  decoder('prompt-phi3-mini-2layers-64-f16', 'f16', 64, PHI3_MINI_2_LAYERS),
+  decoder('decode-llama3-8b-1layer', 'q4', 64, LLAMA_3_8B_1_LAYER),
+  decoder('prompt-llama3-8b-1layer-16', 'q4', 16, LLAMA_3_8B_1_LAYER),
   { kind: 'vision', name: 'encode-siglip-2layers', held: 'f16', sizes: SIGLIP_2_LAYERS },
+  { kind: 'vision', name: 'encode-clip-l-2layers', held: 'f16', sizes: CLIP_L_2_LAYERS },
+  ...smallHeld.map((held) => matmul(`matmul-small-${held}`, held, 64, { K: 256, N: 1024 })),
+  ...smallHeld.map((held) => decoder(`decode-small-${held}`, held, 64, SMALL_DECODER)),
+  ...smallHeld.map((held) => decoder(`prompt-small-${held}`, held, 64, SMALL_DECODER)),
+  { kind: 'vision', name: 'encode-small-f32', held: 'f32', sizes: SMALL_TOWER },
   {
     kind: 'train-run',
     name: 'train-stage1-nano',
@@ -96,13 +160,14 @@ export const presets = [
 ]
 
 /** @param {string} name @param {Held} held @param {number} M @returns {MatmulPreset} */
-function matmul(name, held, M) {
-  return { kind: 'matmul', name, held, M, K: 896, N: 4864 }
+function matmul(name, held, M, { K, N } = { K: 896, N: 4864 }) {
+  return { kind: 'matmul', name, held, M, K, N }
 }
 
-/** @param {string} name @param {Held} held @param {'prompt' | 'decode'} phase @param {number} tokens @returns {DecoderPreset} */
-function decoder(name, held, phase, tokens) {
-  return { kind: 'decoder', name, held, phase, tokens, sizes: QWEN2_4_LAYERS }
+/** @param {string} name @param {Held} held @param {number} tokens @param {DecoderSizes} sizes @returns {DecoderPreset} */
+function decoder(name, held, tokens, sizes) {
+  const phase = name.startsWith('prompt') ? 'prompt' : 'decode'
+  return { kind: 'decoder', name, held, phase, tokens, sizes }
 }
 
 /** @param {string} pytorch @param {Held} held @param {number} tokens @param {LayerSizes} sizes @returns {TrainLayerPreset} */
@@ -117,69 +182,12 @@ export function selectPresets(name) {
   return exact.length ? exact : presets.filter((preset) => preset.name.startsWith(`${name}-`))
 }
 
-/**
- * Work of one measured unit: a product, a token, a prompt or a picture. Bytes are those that must move at least once:
- * weights, and for attention keys and values; activations are small beside them and left out.
- *
- * @param {Preset} preset
- * @returns {{ flops: number, bytes: number }}
- */
-export function workOf(preset) {
-  if (preset.kind === 'matmul') {
-    const { M, K, N, held } = preset
-    return { flops: 2 * M * K * N, bytes: K * N * bytesPerWeight(held) }
-  }
-  if (preset.kind === 'attention') {
-    const { T, past, heads, kvHeads, headDim } = preset
-    const pairs = T * past + (T * (T + 1)) / 2
-    return { flops: 4 * pairs * heads * headDim, bytes: 2 * (past + T) * kvHeads * headDim * 2 }
-  }
-  if (preset.kind === 'vision') {
-    const { layers, hidden: C, mlp: F, image, patch } = preset.sizes
-    const rows = Math.floor(image / patch) ** 2
-    const weights = layers * (4 * C * C + 2 * C * F) + 3 * patch ** 2 * C
-    return {
-      flops: 2 * rows * weights + 4 * layers * rows ** 2 * C,
-      bytes: weights * bytesPerWeight(preset.held),
-    }
-  }
-  if (preset.kind === 'train-layer') {
-    return layerTraining(preset.sizes, preset.tokens, pairsOf(preset.tokens), bytesPerWeight(preset.held))
-  }
-  if (preset.kind === 'train-run') {
-    const { sizes, positions, learned, batch } = preset
-    const layer = layerTraining(sizes, positions, batch * pairsOf(positions / batch), bytesPerWeight('f16'))
-    const head = sizes.hidden * sizes.vocab
-    return {
-      flops: sizes.layers * layer.flops + 3 * 2 * learned * head,
-      bytes: sizes.layers * layer.bytes + 3 * head * bytesPerWeight('f16'),
-    }
-  }
-  const { sizes, phase, tokens } = preset
-  const { layers, hidden: C, heads, kvHeads, headDim: D, mlp: F, vocab: V } = sizes
-  const weights = layers * (C * (heads + 2 * kvHeads) * D + heads * D * C + 3 * C * F)
-  const rows = phase === 'prompt' ? tokens : 1
-  const pairs = phase === 'prompt' ? (tokens * (tokens + 1)) / 2 : tokens
-  const headBytes = preset.held === 'q4' ? 1 : bytesPerWeight(preset.held)
-  return {
-    flops: 2 * rows * weights + 2 * C * V + 4 * layers * pairs * heads * D,
-    bytes: weights * bytesPerWeight(preset.held) + C * V * headBytes,
-  }
-}
+/** Those that a browser on a software adapter does in seconds. */
+export const smallPresets = presets.filter(({ name }) => name.includes('-small-'))
 
-/** Pairs of a query and a key that it sees. @param {number} tokens */
-const pairsOf = (tokens) => (tokens * (tokens + 1)) / 2
+/** Tokens decoded at most before the cache is as long as `tokens` again. */
+export const DECODED_TOKENS = 64
 
-/**
- * A layer forward, forward again, and back to its input: products with the weights three times, attention's two twice
- * and the four of its gradient.
- *
- * @param {LayerSizes} sizes @param {number} tokens @param {number} pairs @param {number} bytes  a weight
- */
-function layerTraining({ hidden: C, heads, kvHeads, headDim: D, mlp: F }, tokens, pairs, bytes) {
-  const weights = C * (heads + 2 * kvHeads) * D + heads * D * C + 3 * C * F
-  return { flops: 3 * 2 * tokens * weights + (2 * 4 + 8) * pairs * heads * D, bytes: 3 * weights * bytes }
-}
-
-/** With the scales of q4 blocks. @param {Held} held */
-const bytesPerWeight = (held) => ({ f32: 4, f16: 2, q4: 0.5 + 4 / 32 })[held]
+/** Units that one measurement may have. @param {Preset} preset */
+export const mostUnits = (preset) =>
+  preset.kind === 'decoder' && preset.phase === 'decode' ? DECODED_TOKENS : 1000

@@ -3,14 +3,30 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
+/**
+ * What a benchmark asks: a process here, a worker of a page elsewhere.
+ *
+ * @typedef {object} Asked
+ * @property {(command: object) => Promise<any>} ask  rejects where the side fails
+ * @property {() => void} end
+ */
+
+/**
+ * @typedef {object} Start
+ * @property {string} [program]  by default this Node
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {string} [cwd]
+ */
+
+/** @implements {Asked} */
 export class Side {
   /** @type {((line: string | undefined) => void)[]} */
   #waiting = []
 
-  /** @param {string} name @param {string[]} args @param {NodeJS.ProcessEnv} env @param {string} [program] */
-  constructor(name, args, env, program = process.execPath) {
+  /** @param {string} name @param {string[]} args @param {Start} start */
+  constructor(name, args, { program = process.execPath, env, cwd } = {}) {
     this.name = name
-    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env })
+    this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd })
     this.errors = ''
     this.child.stderr
       .setEncoding('utf8')
@@ -26,10 +42,7 @@ export class Side {
     this.child.on('error', (error) => (this.errors = error.message))
   }
 
-  /**
-   * @param {object} command
-   * @returns {Promise<any>}
-   */
+  /** @param {object} command */
   async ask(command) {
     const line = await new Promise((settle) => {
       this.#waiting.push(settle)
@@ -40,12 +53,16 @@ export class Side {
       const end = this.child.signalCode ?? this.child.exitCode
       throw new Error(`${this.name}: the process ended (${end}): ${this.errors.trim().split('\n').at(-1)}`)
     }
-    const answer = JSON.parse(line)
-    if (answer.failed) throw new Error(`${this.name}: ${answer.failed}`)
-    return answer
+    return succeeded(this.name, JSON.parse(line))
   }
 
   end() {
     this.child.kill()
   }
+}
+
+/** @param {string} name @param {any} answer */
+export function succeeded(name, answer) {
+  if (answer.failed) throw new Error(`${name}: ${answer.failed}`)
+  return answer
 }

@@ -1,17 +1,12 @@
-import { Arena, Encoder, type Gpu } from '../../src/kernels'
-
-/** CPU time of the process so far. */
-export const cpuMs = () => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e3
-}
+import { Arena, Encoder } from '../../src/kernels'
+import type { Bench } from './subject'
 
 /** Time of one kernel over a profiled run. */
 export interface KernelTime {
   readonly kernel: string
   readonly dispatches: number
   readonly ms: number
-  /** Of the process: on software adapters the kernel's own. */
+  /** Of the process: on software adapters the kernel's own. Unknown in a page. */
   readonly cpuMs: number
   /** Multiply-adds times two that were declared; 0 for kernels that declare none. */
   readonly flops: number
@@ -65,7 +60,7 @@ export async function countDispatches(run: () => unknown): Promise<number> {
  *
  * Returns: the kernels that `run` used, slowest first.
  */
-export async function profile(gpu: Gpu, run: () => Promise<void>): Promise<KernelTime[]> {
+export async function profile({ gpu, cpuMs }: Bench, run: () => Promise<void>): Promise<KernelTime[]> {
   const operations: Operation[] = []
   const destroyed: GPUBuffer[] = []
   const destroy = gpu.destroyBuffer.bind(gpu)
@@ -92,6 +87,6 @@ export async function profile(gpu: Gpu, run: () => Promise<void>): Promise<Kerne
     gpu.destroyBuffer = destroy
     for (const buffer of destroyed) destroy(buffer)
   }
-  const measure = gpu.caps.isSoftware ? 'cpuMs' : 'ms'
+  const measure = gpu.caps.isSoftware && !Number.isNaN(cpuMs()) ? 'cpuMs' : 'ms'
   return [...times.values()].sort((a, b) => b[measure] - a[measure])
 }

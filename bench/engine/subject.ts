@@ -18,6 +18,8 @@ export interface Bench {
   readonly gpu: Gpu
   readonly arena: Arena
   readonly enc: Encoder
+  /** CPU time of the process so far; NaN where that is not told. */
+  readonly cpuMs: () => number
 }
 
 /** Largest difference over the largest value of `want`. */

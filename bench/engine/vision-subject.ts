@@ -5,20 +5,27 @@ import { matmulRef } from '../../src/kernels/matmul/matmul.ref'
 import { embedPatchesRef, patchifyRef } from '../../src/kernels/patch-embed/patch-embed.ref'
 import { seeded } from '../../src/kernels/testing/numbers'
 import type { VisionTower } from '../../src/model/vision/definition'
+import { clip } from '../../src/model/vision/clip'
 import { siglip } from '../../src/model/vision/siglip'
 import type { VisionPreset, VisionSizes } from '../presets.mjs'
+import { rowsOf } from '../work.mjs'
 import { relativeError, type Bench, type Subject } from './subject'
 import { HeldValues, randomWeights } from './weights'
 
 /** Side of the picture that the oracle computes too: 64 patches. */
 const CHECKED_SIDE = 112
 
-/** One picture through a SigLIP tower, the features left on the GPU. */
+const TOWERS = {
+  siglip: { definition: siglip, activation: 'gelu_tanh', eps: 1e-6 },
+  clip: { definition: clip, activation: 'quick_gelu', eps: 1e-5 },
+} as const
+
+/** One picture through a tower, the features left on the GPU. */
 export async function visionSubject(bench: Bench, preset: VisionPreset): Promise<Subject> {
   const { gpu, enc } = bench
   const { sizes, held } = preset
   const configured = (image: number) =>
-    siglip.configure(
+    TOWERS[sizes.model].definition.configure(
       {
         hidden_size: sizes.hidden,
         intermediate_size: sizes.mlp,
@@ -47,7 +54,7 @@ export async function visionSubject(bench: Bench, preset: VisionPreset): Promise
   return {
     async check() {
       const small = pixels(CHECKED_SIDE)
-      const rows = (CHECKED_SIDE / sizes.patch) ** 2
+      const rows = rowsOf({ ...sizes, image: CHECKED_SIDE })
       // The same weights and the first of the positions.
       const cut: VisionTower = configured(CHECKED_SIDE).create(
         {
@@ -87,7 +94,7 @@ async function readRows(enc: Encoder, features: Tensor, rows: number, C: number)
   return values
 }
 
-/** The tower in float64. Shapes: pixels [3, side, side] -> [patches, C]. */
+/** The tower in float64. Shapes: pixels [3, side, side] -> [rows, C]. */
 async function visionOracle(
   values: HeldValues,
   sizes: VisionSizes,
@@ -95,25 +102,29 @@ async function visionOracle(
   side: number,
 ): Promise<Float64Array> {
   const { hidden: C, heads: H, mlp: F, patch } = sizes
-  const rows = Math.floor(side / patch) ** 2
+  const { activation, eps } = TOWERS[sizes.model]
+  const isClip = sizes.model === 'clip'
+  const rows = rowsOf({ ...sizes, image: side })
   const project = async (
     name: string,
     x: Float64Array,
     K: number,
-    options: { activation?: 'gelu_tanh'; residual?: Float64Array } = {},
+    options: { activation?: typeof activation; residual?: Float64Array } = {},
   ) => {
     const bias = await values.vector(`${name}.bias`)
     return matmulRef(x, await values.matrix(`${name}.weight`), K, { bias, ...options })
   }
   const norm = async (name: string, x: Float64Array) =>
-    layerNormRef(x, await values.vector(`${name}.weight`), await values.vector(`${name}.bias`), 1e-6)
+    layerNormRef(x, await values.vector(`${name}.weight`), await values.vector(`${name}.bias`), eps)
   const patches = patchifyRef(pixels, [1, 3, side, side], patch)
-  const positions = await values.vector('embeddings.position_embedding.weight')
-  let x = embedPatchesRef(
-    await project('embeddings.patch_embedding', patches, 3 * patch ** 2),
-    positions.subarray(0, rows * C),
-    C,
-  )
+  const width = 3 * patch ** 2
+  const embedded = isClip
+    ? matmulRef(patches, await values.matrix('embeddings.patch_embedding.weight'), width)
+    : await project('embeddings.patch_embedding', patches, width)
+  const positions = (await values.vector('embeddings.position_embedding.weight')).subarray(0, rows * C)
+  const classToken = isClip ? await values.vector('embeddings.class_embedding') : undefined
+  let x = embedPatchesRef(embedded, positions, C, classToken)
+  if (isClip) x = await norm('pre_layrnorm', x)
   const dims = { B: 1, T: rows, S: rows, H, KV: H, D: C / H, scale: 1 / Math.sqrt(C / H) }
   for (let layer = 0; layer < sizes.layers; layer++) {
     const at = `encoder.layers.${layer}`
@@ -123,7 +134,7 @@ async function visionOracle(
     const v = await project(`${at}.self_attn.v_proj`, normed, C)
     x = await project(`${at}.self_attn.out_proj`, attentionRef(q, k, v, dims), C, { residual: x })
     const after = await norm(`${at}.layer_norm2`, x)
-    const hidden = await project(`${at}.mlp.fc1`, after, C, { activation: 'gelu_tanh' })
+    const hidden = await project(`${at}.mlp.fc1`, after, C, { activation })
     x = await project(`${at}.mlp.fc2`, hidden, F, { residual: x })
   }
   return x

@@ -3,6 +3,7 @@
 
 import { closeSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
+import { halfBits } from './half.mjs'
 import { Message } from './protobuf.mjs'
 
 export const CONTRIB = 'com.microsoft'
@@ -210,27 +211,4 @@ function valueInfo(name, element, shape) {
   )
   const tensor = new Message().int(1, ELEMENT[element]).bytes(2, new Message().bytes(1, dims))
   return new Message().bytes(1, name).bytes(2, new Message().bytes(1, tensor))
-}
-
-const scratch = new Float32Array(1)
-const scratchBits = new Uint32Array(scratch.buffer)
-
-/** Half-precision bits, rounded to the nearest; too small values become 0. @param {number} value */
-export function halfBits(value) {
-  scratch[0] = value
-  const bits = scratchBits[0] ?? 0
-  const sign = (bits >>> 16) & 0x8000
-  const exponent = ((bits >>> 23) & 255) - 112
-  if (exponent <= 0) return sign
-  if (exponent >= 31) return sign | 0x7c00
-  return sign | (((exponent << 10) | ((bits >>> 13) & 0x3ff)) + ((bits >>> 12) & 1))
-}
-
-/** @param {number} bits */
-export function halfValue(bits) {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 0x3ff
-  if (exponent === 31) return fraction ? NaN : sign * Infinity
-  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -24 * fraction
 }
