@@ -1,4 +1,13 @@
-import type { AskEvent, AskRequest, EngineEvent, LoadProgress, ModelInfo, Reply } from '../../src/worker/api'
+import type {
+  AskEvent,
+  AskRequest,
+  EngineEvent,
+  LoadProgress,
+  ModelInfo,
+  Profile,
+  ProfilePhase,
+  Reply,
+} from '../../src/worker/api'
 import type { EngineClient } from '../../src/worker/client'
 import { fakeTraining, type FakeTrainingMode } from './fake-training'
 
@@ -58,6 +67,28 @@ const TOWERS = [
   ['facebook/dinov2-giant-res378', 1_136_480_768, 2_290_000_000, false],
   ['clip-convnext-XXL-multi-stage', 846_000_000, 1_700_000_000, false],
 ] as const
+
+/** Kernels with dispatches of a step, and time and multiply-adds of one. */
+const KERNELS = [
+  ['matmul-direct', 31, 1.897, 9.9e6],
+  ['attention-tile-f32', 5, 2.402, 4.8e6],
+  ['add-rms-norm', 11, 0.407, 0],
+  ['kv-cache-f16', 4, 0.02, 0],
+] as const
+
+function profileOf(pictures: number, tokens: number): Profile {
+  const phase = (phase: ProfilePhase['phase'], steps: number): ProfilePhase => ({
+    phase,
+    steps,
+    wallMs: 190.4 * steps,
+    kernels: KERNELS.map(([kernel, each, ms, flops]) => {
+      const dispatches = each * steps
+      return { kernel, dispatches, ms: dispatches * ms, flops: dispatches * flops }
+    }),
+  })
+  const phases = [phase('prompt', 1), phase('decode', tokens)]
+  return { method: 'timestamps', phases: pictures > 0 ? [phase('encode', pictures), ...phases] : phases }
+}
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name })
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -304,6 +335,7 @@ export function connectEngine(
         tokensPerSecond: 61.4,
       }
       reused = promptTokens
+      if (request.profile) reply.profile = profileOf(images.length, index)
       return reply
     },
 
