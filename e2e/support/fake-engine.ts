@@ -35,6 +35,8 @@ export type FakeMode =
   /** every question fails so. */
   | 'ask-overflow'
   | 'ask-image'
+  /** every answer is very long, of all that Markdown has, and comes fast. */
+  | 'endless'
   /** the worker crashes at the first question. */
   | 'crash'
   /** the loaded model takes no pictures. */
@@ -60,6 +62,15 @@ const REPLY = `The picture shows **two shapes** on a light blue background:
 More at [the card](https://example.com/card). ![tracker](https://example.com/log.png)
 <img src=x onerror="document.title='owned'"> [bad](javascript:alert(1))
 `
+
+/** About four thousand words: prose, a list and a table longer than a screen, and code. */
+const ENDLESS = [
+  'A picture of *many* shapes, `one` after [another](https://example.com/card).\n\n'.repeat(150),
+  '- a **large** red circle in the middle, and a small blue square beneath it\n'.repeat(60),
+  '\n| shape | colour | place |\n| --- | --- | --- |\n',
+  '| star | orange | bottom left |\n'.repeat(60),
+  `\n\`\`\`json\n${'{ "shapes": 2, "background": "light blue" }\n'.repeat(100)}\`\`\`\n`,
+].join('')
 
 const TOWERS = [
   ['siglip/CLIP-ViT-SO400M-14-384', 428_225_600, 868_000_000, true],
@@ -293,12 +304,14 @@ export function connectEngine(
       await sleep(80)
 
       const question = request.messages.at(-1)?.text ?? ''
-      const answer = question.includes('long')
-        ? `${REPLY}\n`.repeat(6)
-        : question.includes('Describe')
-          ? REPLY
-          : 'There are **three** shapes.'
-      const words = answer.match(/\s*\S+|\s+$/g) ?? []
+      const answer = modes.has('endless')
+        ? ENDLESS
+        : question.includes('long')
+          ? `${REPLY}\n`.repeat(6)
+          : question.includes('Describe')
+            ? REPLY
+            : 'There are **three** shapes.'
+      const words = answer.match(modes.has('endless') ? /(\s*\S+){1,4}|\s+$/g : /\s*\S+|\s+$/g) ?? []
       let text = ''
       let index = 0
       for (const word of words) {
@@ -320,7 +333,7 @@ export function connectEngine(
         text += word
         onEvent({ type: 'token', text: word, tokenId: 100 + index, index })
         index++
-        await sleep(15)
+        await sleep(modes.has('endless') ? 4 : 15)
       }
       const reply: Reply = {
         text,
