@@ -311,7 +311,7 @@ export function connectEngine(
           : question.includes('Describe')
             ? REPLY
             : 'There are **three** shapes.'
-      const words = answer.match(modes.has('endless') ? /(\s*\S+){1,4}|\s+$/g : /\s*\S+|\s+$/g) ?? []
+      const words = answer.match(/\s*\S+|\s+$/g) ?? []
       let text = ''
       let index = 0
       for (const word of words) {
@@ -333,7 +333,8 @@ export function connectEngine(
         text += word
         onEvent({ type: 'token', text: word, tokenId: 100 + index, index })
         index++
-        await sleep(modes.has('endless') ? 4 : 15)
+        if (!modes.has('endless')) await sleep(15)
+        else if (index % 24 === 0) await sleep(8)
       }
       const reply: Reply = {
         text,
