@@ -2,7 +2,8 @@ import { expect, test } from './support/fixtures'
 import { look } from './support/look'
 import { playEngine } from './support/play'
 import { sample } from './support/samples'
-import { damaged } from './support/pictures'
+import { damaged, unmet } from './support/pictures'
+import type { Visit } from './support/visit'
 import { freeLastShard, holdLastShard } from './support/shards'
 import { beforeEngine } from './support/worker-script'
 
@@ -28,8 +29,23 @@ test('before and while loading', async ({ visit }) => {
 test('a chat and its settings', async ({ chat }) => {
   const [first, second] = sample('09').turns
   await look(chat, 'ready')
-  await chat.ask(first!.question, sample('09').path)
+  await setProfiling(chat, true)
+  const { profile } = (await chat.ask(first!.question, unmet(sample('09').path, 'profile'))).reply
+  expect(profile!.phases.map(({ phase }) => phase)).toEqual(['encode', 'prompt', 'decode'])
+  for (const { phase, steps, kernels } of profile!.phases) {
+    const table = chat.part(`profile-${phase}`).getByRole('table')
+    await expect(table.getByRole('row')).toHaveCount(1 + kernels.length)
+    await expect(table.getByRole('rowheader').first()).toHaveText(kernels[0]!.kernel)
+    expect(steps).toBeGreaterThan(0)
+  }
+  await chat.part('profile').scrollIntoViewIfNeeded()
+  await look(chat, 'profile')
+  await copyProfile(chat)
+  await setProfiling(chat, false)
   await chat.ask(second!.question)
+  await expect(chat.part('profile')).toHaveCount(1)
+  await chat.part('toggle-profile').press('Enter')
+  await expect(chat.part('profile')).toHaveCount(0)
   await chat.attach(sample('01').path, damaged.text)
   await chat.part('composer').fill('What is this?\nIs it an animal or a vehicle?')
   await look(chat, 'chat')
@@ -45,6 +61,24 @@ test('a chat and its settings', async ({ chat }) => {
   await chat.part('remove-picture').click()
   await chat.part('composer').fill('')
 })
+
+/** By the settings, as a visitor does with keys. */
+async function setProfiling(chat: Visit, isOn: boolean) {
+  await chat.part('open-settings').click()
+  await expect(chat.part('profile-answers')).toBeChecked({ checked: !isOn })
+  await chat.part('profile-answers').press('Space')
+  await expect(chat.part('profile-answers')).toBeChecked({ checked: isOn })
+  await chat.page.keyboard.press('Escape')
+}
+
+async function copyProfile(chat: Visit) {
+  await chat.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await chat.part('profile').getByTestId('copy').press('Enter')
+  await expect(chat.part('profile').getByTestId('copy')).toHaveAccessibleName('Copied')
+  const copied = JSON.parse(await chat.page.evaluate(() => navigator.clipboard.readText())) as object
+  expect(copied).toMatchObject({ loadToFirstTokenMs: expect.any(Number) })
+  expect(copied).toMatchObject({ phases: [{ phase: 'encode' }, { phase: 'prompt' }, { phase: 'decode' }] })
+}
 
 test('a browser without WebGPU', async ({ visit }) => {
   await visit.page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'))

@@ -1,13 +1,21 @@
 import { expect, test } from './support/fixtures'
+import { longTasks } from './support/main-thread'
 import { playEngine } from './support/play'
 import { collapsed, sample } from './support/samples'
 
 const bird = sample('01')
 
-test('a chat is there again after a reload of the page, and goes on', async ({ visit }) => {
-  await visit.openReady()
+test('loading and answering never hold the page, and a chat is there again after its reload', async ({
+  visit,
+}) => {
+  await visit.open()
   const [first, second] = bird.turns
-  await visit.ask(first!.question, bird.path)
+  const long = await longTasks(visit.page, async () => {
+    await visit.part('load-button').click()
+    await visit.untilReady()
+    await visit.ask(first!.question, bird.path)
+  })
+  expect(long, 'tasks that held the page').toEqual([])
 
   await visit.page.reload()
   await expect(visit.engine('idle')).toBeVisible()

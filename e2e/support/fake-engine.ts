@@ -1,4 +1,13 @@
-import type { AskEvent, AskRequest, EngineEvent, LoadProgress, ModelInfo, Reply } from '../../src/worker/api'
+import type {
+  AskEvent,
+  AskRequest,
+  EngineEvent,
+  LoadProgress,
+  ModelInfo,
+  Profile,
+  ProfilePhase,
+  Reply,
+} from '../../src/worker/api'
 import type { EngineClient } from '../../src/worker/client'
 import { fakeTraining, type FakeTrainingMode } from './fake-training'
 
@@ -26,6 +35,8 @@ export type FakeMode =
   /** every question fails so. */
   | 'ask-overflow'
   | 'ask-image'
+  /** every answer is very long, of all that Markdown has, and comes fast. */
+  | 'endless'
   /** the worker crashes at the first question. */
   | 'crash'
   /** the loaded model takes no pictures. */
@@ -52,12 +63,43 @@ More at [the card](https://example.com/card). ![tracker](https://example.com/log
 <img src=x onerror="document.title='owned'"> [bad](javascript:alert(1))
 `
 
+/** About four thousand words: prose, a list and a table longer than a screen, and code. */
+const ENDLESS = [
+  'A picture of *many* shapes, `one` after [another](https://example.com/card).\n\n'.repeat(150),
+  '- a **large** red circle in the middle, and a small blue square beneath it\n'.repeat(60),
+  '\n| shape | colour | place |\n| --- | --- | --- |\n',
+  '| star | orange | bottom left |\n'.repeat(60),
+  `\n\`\`\`json\n${'{ "shapes": 2, "background": "light blue" }\n'.repeat(100)}\`\`\`\n`,
+].join('')
+
 const TOWERS = [
   ['siglip/CLIP-ViT-SO400M-14-384', 428_225_600, 868_000_000, true],
   ['openai/clip-vit-large-patch14-336', 304_293_888, 613_000_000, true],
   ['facebook/dinov2-giant-res378', 1_136_480_768, 2_290_000_000, false],
   ['clip-convnext-XXL-multi-stage', 846_000_000, 1_700_000_000, false],
 ] as const
+
+/** Kernels with dispatches of a step, and time and multiply-adds of one. */
+const KERNELS = [
+  ['matmul-direct', 31, 1.897, 9.9e6],
+  ['attention-tile-f32', 5, 2.402, 4.8e6],
+  ['add-rms-norm', 11, 0.407, 0],
+  ['kv-cache-f16', 4, 0.02, 0],
+] as const
+
+function profileOf(pictures: number, tokens: number): Profile {
+  const phase = (phase: ProfilePhase['phase'], steps: number): ProfilePhase => ({
+    phase,
+    steps,
+    wallMs: 190.4 * steps,
+    kernels: KERNELS.map(([kernel, each, ms, flops]) => {
+      const dispatches = each * steps
+      return { kernel, dispatches, ms: dispatches * ms, flops: dispatches * flops }
+    }),
+  })
+  const phases = [phase('prompt', 1), phase('decode', tokens)]
+  return { method: 'timestamps', phases: pictures > 0 ? [phase('encode', pictures), ...phases] : phases }
+}
 
 const named = (name: string, message: string) => Object.assign(new Error(message), { name })
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -262,11 +304,13 @@ export function connectEngine(
       await sleep(80)
 
       const question = request.messages.at(-1)?.text ?? ''
-      const answer = question.includes('long')
-        ? `${REPLY}\n`.repeat(6)
-        : question.includes('Describe')
-          ? REPLY
-          : 'There are **three** shapes.'
+      const answer = modes.has('endless')
+        ? ENDLESS
+        : question.includes('long')
+          ? `${REPLY}\n`.repeat(6)
+          : question.includes('Describe')
+            ? REPLY
+            : 'There are **three** shapes.'
       const words = answer.match(/\s*\S+|\s+$/g) ?? []
       let text = ''
       let index = 0
@@ -289,7 +333,8 @@ export function connectEngine(
         text += word
         onEvent({ type: 'token', text: word, tokenId: 100 + index, index })
         index++
-        await sleep(15)
+        if (!modes.has('endless')) await sleep(15)
+        else if (index % 24 === 0) await sleep(8)
       }
       const reply: Reply = {
         text,
@@ -304,6 +349,7 @@ export function connectEngine(
         tokensPerSecond: 61.4,
       }
       reused = promptTokens
+      if (request.profile) reply.profile = profileOf(images.length, index)
       return reply
     },
 

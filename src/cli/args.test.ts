@@ -76,7 +76,7 @@ describe('command line', () => {
     })
   })
 
-  test.each([['--help'], ['-h'], ['ask --help'], ['plan -h'], ['info --help']])(
+  test.each([['--help'], ['-h'], ['ask --help'], ['plan -h'], ['info --help'], ['bench -h']])(
     '%s asks for help',
     (line) => {
       expect(parseCommandLine(words(line))).toEqual({ command: 'help' })

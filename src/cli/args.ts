@@ -1,4 +1,5 @@
 import type { SamplingOptions } from '../worker/api'
+import { parseBench, type BenchArgs } from './bench-args'
 import { UsageError } from './errors'
 import { COMMON, commonOf, MODEL, modelOf, numberOf, parse, type CommonArgs, type ModelArgs } from './options'
 import { parseGradcheck, parseTrain, type GradcheckArgs, type TrainArgs } from './train-args'
@@ -23,9 +24,16 @@ export interface InfoArgs extends CommonArgs {
 }
 
 export type Args =
-  AskArgs | PlanArgs | InfoArgs | TrainArgs | GradcheckArgs | { command: 'help' } | { command: 'version' }
+  | AskArgs
+  | PlanArgs
+  | InfoArgs
+  | TrainArgs
+  | GradcheckArgs
+  | BenchArgs
+  | { command: 'help' }
+  | { command: 'version' }
 
-const COMMANDS = 'ask, plan, train, gradcheck, info'
+const COMMANDS = 'ask, plan, train, gradcheck, bench, info'
 
 const ASK = {
   image: { type: 'string', multiple: true },
@@ -66,6 +74,8 @@ export function parseCommandLine(argv: string[]): Args {
       return parseTrain(rest) ?? { command: 'help' }
     case 'gradcheck':
       return parseGradcheck(rest) ?? { command: 'help' }
+    case 'bench':
+      return parseBench(rest) ?? { command: 'help' }
     case 'info': {
       const values = parse('info', rest, COMMON)
       return values.help ? { command: 'help' } : { command: 'info', ...commonOf('info', values) }

@@ -51,6 +51,13 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
                               with evalLossBefore, where the first step was validated before
   trilobite gradcheck --model PATH|ID [--directions N] [--seed S] [--dtype D] [--json]
       gradients against finite differences along N (default 4) random directions, in f32; exit status 1 if they differ
+  trilobite bench --model PATH|ID [--image FILE]... [--prompt TEXT] [--dtype D]
+      medians of loading, time to the first token, prompt and decoding speed; dispatches a token
+      --prompt TEXT           the question (default "Describe the image.", without one "Tell me a story.")
+      --max-new-tokens N      longest reply in tokens (default 128)
+      --runs R                loads and answers that are timed (default 3), behind one that is not
+      --profile               time by kernel too: dispatches, ms, share, GFLOP/s while encoding, reading and decoding
+      --json                  one JSON object
   trilobite info [--json]
       the adapter, its limits and features, and the self-test's result
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseSafetensorsHeader } from '../model/checkpoint/safetensors'
 import type { AskReport } from './ask'
+import type { BenchReport } from './bench'
 import { packageRoot } from './model-source'
 
 interface Sample {
@@ -92,5 +93,20 @@ describe.skipIf(process.env.TRILOBITE_ADAPTER === 'swiftshader')('trilobite ask'
     expect(stderr.split('\n').at(-2)).toMatch(/^AbortError: /)
     expect(status).toBe(130)
     expect(sample.turns[0]!.reply.startsWith(stdout.trim())).toBe(true)
+  })
+  test('bench --json times a load and an answer, and its kernels', async () => {
+    const [, ...model] = ask
+    const line = ['bench', ...model, '--runs', '1', '--max-new-tokens', '4', '--profile', '--json']
+    const { status, stdout, stderr } = await trilobite(line)
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    const { medians, profile, dispatchesPerToken, ...rest } = JSON.parse(stdout) as BenchReport
+    expect(rest).toMatchObject({ dtype: 'f16', runs: 1, imageTokens: 64, tokens: 4 })
+    expect(medians.loadToFirstTokenMs).toBeCloseTo(medians.loadMs + medians.firstTokenMs)
+    expect(medians.firstTokenMs).toBeGreaterThan(medians.encodeMs)
+    for (const value of Object.values(medians)) expect(value).toBeGreaterThan(0)
+    expect(profile!.phases.map(({ phase }) => phase)).toEqual(['encode', 'prompt', 'decode'])
+    expect(profile!.method).toBe('timestamps')
+    expect(dispatchesPerToken).toBeGreaterThan(10)
   })
 })

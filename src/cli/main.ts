@@ -7,6 +7,7 @@ import type { Reply } from '../worker/api'
 import type { DebugTensors, Engine } from '../worker/engine'
 import { parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
 import { askAll, conversationAt, readImages, type AskReport } from './ask'
+import { bench } from './bench'
 import { useConnector } from './connector'
 import { createEngine, planModel } from './engine'
 import { errorLine } from './errors'
@@ -38,6 +39,8 @@ async function main(argv: string[]): Promise<number | void> {
       return train(args)
     case 'gradcheck':
       return gradcheck(args)
+    case 'bench':
+      return bench(args)
   }
 }
 

@@ -6,6 +6,7 @@ export { openGpu, Gpu, type AdapterDescription, type Capabilities } from './gpu/
 export { Encoder, mapOrLost } from './gpu/encoder'
 export { warmUp, type Variant } from './gpu/kernel'
 export { Arena, createTensor, uploadTensor } from './gpu/memory'
+export { Profiler, type KernelTime, type ProfiledPart } from './gpu/profiler'
 export { ACTIVATION_CODE, type Activation } from './activation-kinds'
 export { activation, activationBackward } from './activation/activation'
 export { add, addInto } from './add/add'

@@ -71,6 +71,7 @@ export async function generate(
     let requested = 1
     while (tokenIds.length < most) {
       while (requested < most && reader.inFlight < TOKENS_IN_FLIGHT) {
+        gpu.profiler?.enter('decode')
         const position = promptLength + requested - 1
         const x = language.embed(enc, conversation.tokens, { start: position, count: 1 })
         const row = vlm.forward(enc, x, conversation.caches, position, prompt.images)
@@ -119,6 +120,7 @@ async function prefill(
   enc: Encoder,
   signal: AbortSignal,
 ): Promise<Tensor> {
+  vlm.gpu.profiler?.enter('prompt')
   enc.upload(conversation.tokens, prompt.ids)
   for (let start = from; ; start += PREFILL_ROWS) {
     if (signal.aborted) throw new AbortError('ask: stopped by the reader.')

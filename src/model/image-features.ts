@@ -63,6 +63,9 @@ export class ImageFeatures {
     }
     const picture = await this.decode(await bytes())
     const { gpu, arena, towers } = this.vlm
+    // What is timed by doing it again needs its towers until then: those that do not stay would pile up.
+    const stay = towers.blueprints.every((_, tower) => towers.at(tower))
+    if (stay || gpu.profiler?.timer) gpu.profiler?.enter('encode')
     const maps: Tensor[] = []
     // Towers have no use for buffers of the language model's sizes, nor for each other's.
     arena.trim()

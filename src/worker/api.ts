@@ -159,6 +159,8 @@ export interface AskRequest {
   maxNewTokens: number
   /** Text that ends the reply; it is not part of it. */
   stop?: string[]
+  /** Times every kernel, which takes longer; the reply then has a `profile`. */
+  profile?: boolean
 }
 
 export type AskEvent =
@@ -204,6 +206,39 @@ export interface Reply {
   prefillMs: number
   decodeMs: number
   tokensPerSecond: number
+  /** Where it was asked for. */
+  profile?: Profile
+}
+
+/** Time of all dispatches of one kernel. */
+export interface KernelTime {
+  kernel: string
+  dispatches: number
+  ms: number
+  /** Multiply-adds times two that were declared; 0 for kernels that declare none. */
+  flops: number
+}
+
+/** One phase of an answer: pictures, the prompt as far as it was not cached up to the first token, the tokens after it. */
+export interface ProfilePhase {
+  phase: 'encode' | 'prompt' | 'decode'
+  /** Pictures, prompts (one) or tokens that `kernels` covers. */
+  steps: number
+  /** All of the phase by the clock, what the host did included. */
+  wallMs: number
+  /** Slowest first. */
+  kernels: KernelTime[]
+}
+
+/** Where an answer's time went. */
+export interface Profile {
+  /**
+   * `timestamps`: the device's own, around every dispatch. `waits`: the device has none, so dispatches were made again one
+   * by one, each timed to its end; shares are sound, sums are too large, and of long answers the first tokens are covered.
+   */
+  method: 'timestamps' | 'waits'
+  /** Those that dispatched anything: a picture that is known is not encoded again. */
+  phases: ProfilePhase[]
 }
 
 /** What to look into after a reply. */

@@ -47,6 +47,44 @@ describe('the engine', () => {
     expect((await engine.gpuMemory()).allocatedBytes).toBe(before.allocatedBytes)
   })
 
+  const methods = isSlow ? (['timestamps'] as const) : (['timestamps', 'waits'] as const)
+  test.each(methods)('profiles a reply by %s and says the same', async (method) => {
+    const { gpu } = engine.loaded!.vlm
+    const { caps } = gpu
+    const { timestampQuery } = caps
+    Object.assign(caps, { timestampQuery: timestampQuery && method === 'timestamps' })
+    try {
+      const plain = await engine.ask(request(), () => {})
+      const before = gpu.allocatedBytes
+      // Another name, so that the picture is encoded again.
+      const profiled = { ...request(), profile: true }
+      for (const image of profiled.messages.flatMap(({ images }) => images ?? [])) image.id += method
+      const { tokenIds, profile, prefillMs } = await engine.ask(profiled, () => {})
+      expect(tokenIds).toEqual(describeTurn.generated_ids)
+      expect(profile!.method).toBe(caps.timestampQuery ? 'timestamps' : 'waits')
+      const [encode, prompt, decode] = profile!.phases
+      expect(profile!.phases.map(({ phase }) => phase)).toEqual(['encode', 'prompt', 'decode'])
+      expect(encode!.steps).toBe(1)
+      expect(prompt!.steps).toBe(1)
+      expect(encode!.wallMs + prompt!.wallMs).toBeCloseTo(prefillMs)
+      // Two tokens are begun past the end, and a device without timestamps is asked about the first ones alone.
+      expect(decode!.steps).toBeGreaterThanOrEqual(Math.min(16, tokenIds.length - 1))
+      for (const { steps, kernels } of profile!.phases) {
+        for (const { dispatches } of kernels) expect(dispatches % steps).toBe(0)
+        // Timestamps are rounded: to less than what multiplies matrices takes, but not to less than all.
+        for (const { ms } of kernels.filter(({ flops }) => flops > 0)) expect(ms).toBeGreaterThan(0)
+        expect(kernels.some(({ flops }) => flops > 0)).toBe(true)
+      }
+      // The keys and values it left are the right ones, and nothing of it stays.
+      const again = await engine.ask(request(), () => {})
+      expect(again.profile).toBeUndefined()
+      expect(again.tokenIds).toEqual(plain.tokenIds)
+      expect(gpu.allocatedBytes - before).toBeLessThan(1e6)
+    } finally {
+      Object.assign(caps, { timestampQuery })
+    }
+  })
+
   test('draws the same reply from a seed, others from other seeds', async () => {
     const draw = async (seed: number) =>
       (await engine.ask(request({ temperature: 1.5, seed }), () => {})).tokenIds

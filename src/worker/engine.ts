@@ -1,4 +1,4 @@
-import { openGpu, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
+import { openGpu, Profiler, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
 import { ChatModel } from '../model/chat-model'
 import { openModel } from '../model/checkpoint-files'
 import { hubSource } from '../model/checkpoint/hub-source'
@@ -36,6 +36,7 @@ import type {
 import { debugForward, type DebugTensors } from './debug-forward'
 import { describeModel, describePlan } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
+import { describeProfile } from './describe-profile'
 import { emptyReply } from './empty-reply'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
@@ -203,9 +204,9 @@ export class Engine implements EngineApi {
   ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply> {
     const controller = new AbortController()
     this.answering.add(controller)
-    return this.exclusively(() => this.answer(request, onEvent, controller.signal)).finally(() =>
-      this.answering.delete(controller),
-    )
+    const answer = (signal: AbortSignal) =>
+      request.profile ? this.profiled(request, onEvent, signal) : this.answer(request, onEvent, signal)
+    return this.exclusively(() => answer(controller.signal)).finally(() => this.answering.delete(controller))
   }
 
   async abort(): Promise<void> {
@@ -253,6 +254,23 @@ export class Engine implements EngineApi {
       this.lastTurn = undefined
       return debugForward(this.requireModel('debug'), question)
     })
+  }
+
+  private async profiled(
+    request: AskRequest,
+    onEvent: (e: AskEvent) => void,
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const profiler = Profiler.start(this.requireModel('ask').vlm.gpu)
+    try {
+      const reply = await this.answer(request, onEvent, signal)
+      return {
+        ...reply,
+        profile: describeProfile(await profiler.stop(), profiler.timer !== undefined, reply),
+      }
+    } finally {
+      profiler.abandon()
+    }
   }
 
   private async answer(

@@ -1,4 +1,5 @@
 import { DeviceLostError, OutOfMemoryError, UnsupportedDeviceError } from '../errors'
+import type { Profiler } from './profiler'
 
 /** What the device offers, read once. Fast paths ask this record and nothing else. */
 export interface Capabilities {
@@ -53,6 +54,8 @@ export class Gpu {
   peakBytes = 0
   /** Set once the device is gone; everything throws it from then on. */
   lostError: DeviceLostError | undefined
+  /** Times what encoders record, while it is there. */
+  profiler: Profiler | undefined
   readonly lost: Promise<DeviceLostError>
 
   private failures: Error[] = []
@@ -117,6 +120,7 @@ export class Gpu {
   destroyBuffer(buffer: GPUBuffer): void {
     const size = this.bufferSizes.get(buffer)
     if (size === undefined) return
+    if (this.profiler?.recorder?.keeps(buffer)) return
     this.bufferSizes.delete(buffer)
     this.allocatedBytes -= size
     const wasBindable = (buffer.usage & 0x80) !== 0 // STORAGE

@@ -3,6 +3,8 @@ import { elementCount, sizeBytes, type Dtype, type Tensor } from '../tensor'
 import type { Gpu } from './device'
 import { compile, type Access, type ParamType, type Variant } from './kernel'
 import { Arena } from './memory'
+import type { PassTimer } from './pass-timer'
+import type { KernelTime } from './profiler'
 
 /** Workgroups of a dispatch: a count, which folds into y past the device's limit, or a grid. */
 export type Grid = number | readonly [x: number, y?: number, z?: number]
@@ -162,10 +164,16 @@ export class Encoder {
       this.shared.bindGroups.set(key, group)
     }
 
-    const pass = this.openPass()
+    const { profiler } = this.gpu
+    const row = profiler?.count(variant.spec.name, options.flops)
+    const pass = profiler?.timer && row ? this.openTimedPass(profiler.timer, row) : this.openPass()
     pass.setPipeline(kernel.pipeline)
     pass.setBindGroup(0, group, dynamicOffsets)
     pass.dispatchWorkgroups(grid[0], grid[1], grid[2])
+    if (row && profiler) {
+      if (profiler.timer) this.closePass()
+      profiler.recorder?.add({ row, play: (enc) => enc.dispatch(variant, tensors, params, options) })
+    }
 
     this.flops += options.flops ?? 0
     if (this.flops > this.gpu.caps.maxDispatchFlops) this.submit()
@@ -178,6 +186,8 @@ export class Encoder {
     options: { fromOffset?: number; toOffset?: number; bytes?: number } = {},
   ): void {
     if (this.collected) return
+    // What goes to the host is none of the step's work.
+    if (to.buffer.usage & 0x80) this.record((enc) => enc.copy(from, to, options)) // STORAGE
     const bytes = options.bytes ?? sizeBytes(from.shape, from.dtype)
     this.closePass()
     this.openCommands().copyBufferToBuffer(
@@ -192,6 +202,10 @@ export class Encoder {
   /** Writes host data into a tensor, before everything recorded in this and later submits. */
   upload(to: Tensor, data: Float32Array | Uint32Array | Int32Array): void {
     if (this.collected) return
+    if (this.gpu.profiler?.recorder) {
+      const kept = data.slice()
+      this.record((enc) => enc.upload(to, kept))
+    }
     this.gpu.device.queue.writeBuffer(to.buffer, to.offset, data as Float32Array<ArrayBuffer>)
   }
 
@@ -208,6 +222,7 @@ export class Encoder {
 
   clear(tensor: Tensor): void {
     if (this.collected) return
+    this.record((enc) => enc.clear(tensor))
     this.closePass()
     this.openCommands().clearBuffer(tensor.buffer, tensor.offset, sizeBytes(tensor.shape, tensor.dtype))
   }
@@ -218,7 +233,10 @@ export class Encoder {
     this.gpu.throwIfLost()
     this.closePass()
     this.flushParams()
+    const timer = this.gpu.profiler?.timer
+    timer?.resolve(this.commands)
     this.gpu.device.queue.submit([this.commands.finish()])
+    timer?.submitted(this.commands)
     this.commands = undefined
     this.paramChunk = 0
     this.flops = 0
@@ -273,6 +291,20 @@ export class Encoder {
 
   private openPass(): GPUComputePassEncoder {
     return (this.pass ??= this.openCommands().beginComputePass({ label: this.label }))
+  }
+
+  /** A pass for one dispatch alone. */
+  private openTimedPass(timer: PassTimer, row: KernelTime): GPUComputePassEncoder {
+    this.closePass()
+    const commands = this.openCommands()
+    const timestampWrites = timer.writes(commands, row)
+    return (this.pass = commands.beginComputePass({ label: row.kernel, timestampWrites }))
+  }
+
+  /** Keeps an operation that is no dispatch, where a profiler wants to play it back. */
+  private record(play: (enc: Encoder) => void): void {
+    const { profiler } = this.gpu
+    if (profiler?.isTiming) profiler.recorder?.add({ play })
   }
 
   private closePass(): void {

@@ -39,10 +39,16 @@ export function wordsOf(pieces: readonly Piece[], tokenCount: number): Word[] {
     spans.push({ start, end: text.length, tokens })
     waiting = []
   }
+  let first = 0
   return segmentWords(text).map(({ text: word, start }) => {
     const end = start + word.length
-    const tokens = spans.filter((span) => span.start < end && span.end > start).flatMap((span) => span.tokens)
-    return { text: word, tokens: [...new Set(tokens)] }
+    const tokens = new Set<number>()
+    // Words and spans both go forward; a span may reach into the next word.
+    while (first < spans.length && spans[first]!.end <= start) first++
+    for (let at = first; at < spans.length && spans[at]!.start < end; at++) {
+      for (const token of spans[at]!.tokens) tokens.add(token)
+    }
+    return { text: word, tokens: [...tokens] }
   })
 }
 

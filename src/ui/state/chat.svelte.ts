@@ -1,8 +1,17 @@
-import type { AskEvent, ChatMessage, FinishReason, ModelInfo, Reply, SamplingOptions } from '../../worker/api'
+import type {
+  AskEvent,
+  ChatMessage,
+  FinishReason,
+  ModelInfo,
+  Profile,
+  Reply,
+  SamplingOptions,
+} from '../../worker/api'
 import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
 import { explain, type Problem } from '../text/explain'
 import { formatPercent, towerName } from '../text/format'
 import { en, type Messages } from '../text/messages/en'
+import type { AnswerProfile } from '../profile/figures'
 import type { Lookable } from '../look/look.svelte'
 import { wordsOf, type Piece } from '../look/words'
 import type { ChatStore } from './chat-store'
@@ -51,6 +60,8 @@ export class Answer {
   /** How much of that is done, 0 to 1, where it is known. */
   progress = $state<number>()
   stats = $state.raw<AnswerStats>()
+  /** Where its time went, as long as the page is open. */
+  profile = $state.raw<AnswerProfile>()
   /** What the engine had to say about it. */
   notices = $state.raw<readonly string[]>([])
   problem = $state.raw<Problem>()
@@ -204,7 +215,7 @@ export class Chat {
   async #answer(): Promise<Outcome> {
     const messages = toMessages(this.entries, this.#settings.data.systemPrompt)
     const sampling = this.#settings.sampling()
-    const { maxNewTokens } = this.#settings.data
+    const { maxNewTokens, isProfiling: profile } = this.#settings.data
     const answer = new Answer()
     const pieces: Piece[] = []
     this.#lookable = undefined
@@ -215,7 +226,7 @@ export class Chat {
     const stream = new Painter((text) => (answer.text += text))
     let outcome: Outcome
     try {
-      const reply = await this.#engine.ask({ messages, sampling, maxNewTokens }, (event) => {
+      const reply = await this.#engine.ask({ messages, sampling, maxNewTokens, profile }, (event) => {
         if (!answer.isRunning) return
         if (event.type === 'notice') {
           if (!answer.notices.includes(event.message)) answer.notices = [...answer.notices, event.message]
@@ -233,6 +244,7 @@ export class Chat {
       stream.close()
       answer.text = reply.text
       answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
+      answer.profile = reply.profile && this.#profileOf(reply.profile, answer.stats)
       answer.phase = reply.finish
       this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
       const { answerStopped, answerComplete } = this.#texts().announcements
@@ -257,6 +269,23 @@ export class Chat {
     await this.save()
     this.listener.done?.(outcome)
     return outcome
+  }
+
+  #profileOf(profile: Profile, stats: AnswerStats): AnswerProfile {
+    const { model, tokens, promptTokens, imageTokens, reusedTokens, firstTokenMs, tokensPerSecond } = stats
+    const { loadMs, device } = this.#engine
+    return {
+      ...profile,
+      model,
+      adapter: device?.adapter.description ?? '',
+      loadMs,
+      firstTokenMs,
+      tokensPerSecond,
+      tokens,
+      promptTokens,
+      imageTokens,
+      reusedTokens,
+    }
   }
 
   #keepLookable(answer: Answer, words: Lookable['words']) {

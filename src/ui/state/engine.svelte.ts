@@ -38,6 +38,8 @@ export class EngineState {
   status = $state<EngineStatus>('idle')
   device = $state.raw<DeviceReport>()
   model = $state.raw<ModelInfo>()
+  /** From asking for the model until it was ready, in milliseconds. */
+  loadMs = 0
   target = $state.raw<LoadTarget>()
   progress = $state.raw<LoadProgress>()
   isCancelling = $state(false)
@@ -122,6 +124,7 @@ export class EngineState {
   async load(target: LoadTarget): Promise<boolean> {
     if (this.isBusy) return false
     const number = ++this.#loads
+    const started = performance.now()
     try {
       if (this.status === 'lost') this.#restart()
       this.problem = undefined
@@ -144,6 +147,7 @@ export class EngineState {
       })
       if (client !== this.#client || this.#status() !== 'loading') return false
       this.model = model
+      this.loadMs = performance.now() - started
       this.status = 'ready'
       return true
     } catch (error) {

@@ -23,6 +23,8 @@ export interface SettingsData {
   isSeedRandom: boolean
   maxNewTokens: number
   systemPrompt: string
+  /** Every answer is timed by kernel, which slows it. */
+  isProfiling: boolean
 }
 
 /** Greedy by default: the same question about the same picture has the same answer. */
@@ -35,6 +37,7 @@ export const DEFAULTS: Readonly<SettingsData> = {
   isSeedRandom: true,
   maxNewTokens: 512,
   systemPrompt: '',
+  isProfiling: false,
 }
 
 /** Brings anything into the form of SettingsData: wrong types become defaults, numbers are clamped. */
@@ -48,7 +51,9 @@ export function soundSettings(value: unknown): SettingsData {
     const clamped = Math.min(max, Math.max(min, number))
     sound[key] = step === 1 ? Math.round(clamped) : clamped
   }
-  if (typeof given['isSeedRandom'] === 'boolean') sound.isSeedRandom = given['isSeedRandom']
+  for (const key of ['isSeedRandom', 'isProfiling'] as const) {
+    if (typeof given[key] === 'boolean') sound[key] = given[key]
+  }
   if (typeof given['systemPrompt'] === 'string') sound.systemPrompt = given['systemPrompt'].slice(0, 8000)
   return sound
 }

@@ -43,6 +43,15 @@ export function formatPlain(value: number, { locale }: Pick<Notation, 'locale'> 
   return value.toLocaleString(locale, { maximumFractionDigits: 10, useGrouping: false })
 }
 
+/** A measured number: `0.04`, `1,204.5`. */
+export function formatDecimals(
+  value: number,
+  decimals: number,
+  { locale }: Pick<Notation, 'locale'> = en,
+): string {
+  return decimalsIn(locale, value, decimals)
+}
+
 /** A share in hundredths: `41%`. */
 export function formatPercent(
   share: number,

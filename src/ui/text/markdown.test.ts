@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseMarkdown, safeHref } from './markdown'
+import { GrowingMarkdown, parseMarkdown, safeHref } from './markdown'
 
 // These hold before DOMPurify, which needs a browser, has even looked.
 const html = (text: string) =>
@@ -77,5 +77,44 @@ describe('markdown of a reply', () => {
       kind: 'html',
       html: '<p><span class="withheld">&lt;b&gt;Bild nicht geladen: &lt;i&gt;cat&lt;/i&gt;&lt;/b&gt;</span></p>\n',
     })
+  })
+})
+
+describe('markdown of a growing reply', () => {
+  const REPLY = [
+    '# Title\n\nA *first* paragraph\nof two lines.\n',
+    '\n- one\n- two\n\n  still two\n- three\n\n1. first\n2. second\n',
+    '\n| a | b |\n|--|--|\n| 1 | 2 |\n| 3 | 4 |\n\n> quoted\nlazily\n',
+    '\n    indented code\n\n    more of it\n\nHeading\n===\n\n---\n',
+    '\n```ts\nconst a = 1\n\nconst b = 2\n```\n<div>\nraw *text*\n\n</div>\nEnd with **bold** and `code`.',
+  ].join('')
+  const plain = (html: string) => html
+
+  test.each([
+    ['blocks of every kind', REPLY],
+    [
+      'an address that stands behind its link',
+      `See [it][r] and ![x][r].\n\n${REPLY}\n\n[r]: https://example.com\n`,
+    ],
+    ['lines that end as on Windows', REPLY.replaceAll('\n', '\r\n')],
+  ])('is at every length what it is when parsed at once: %s', (_, text) => {
+    const growing = new GrowingMarkdown(plain)
+    for (let length = 0; length <= text.length; length++) {
+      const part = text.slice(0, length)
+      expect(growing.render(part), JSON.stringify(part.slice(-20))).toEqual(parseMarkdown(part))
+    }
+  })
+
+  test('sanitises a block once and keeps what came of it, and begins anew with another text', () => {
+    const sanitised: string[] = []
+    const growing = new GrowingMarkdown((html) => {
+      sanitised.push(html)
+      return html
+    })
+    const [first] = growing.render('One.\n\nTwo')
+    expect(growing.render('One.\n\nTwo.\n\nThree')[0]).toBe(first)
+    expect(growing.render('One.\n\nTwo.\n\nThree')).toHaveLength(3)
+    expect(sanitised).toEqual(['One.', 'Two', 'Two.', 'Three'].map((text) => `<p>${text}</p>\n`))
+    expect(growing.render('Other.')).toEqual([{ kind: 'html', html: '<p>Other.</p>\n' }])
   })
 })

@@ -72,11 +72,15 @@ function parserFor(wording: Wording): Marked {
   return parser
 }
 
-/** Splits a reply into blocks whose HTML is safe by construction; see `renderMarkdown` for the second wall. */
+/** Splits a reply into blocks whose HTML is safe by construction; see `GrowingMarkdown` for the second wall. */
 export function parseMarkdown(text: string, wording: Wording = en.answer): Block[] {
   const marked = parserFor(wording)
+  return blocksOf(marked, marked.lexer(text))
+}
+
+function blocksOf(marked: Marked, tokens: readonly Token[]): Block[] {
   const blocks: Block[] = []
-  for (const token of marked.lexer(text) as Token[]) {
+  for (const token of tokens) {
     if (token.type === 'space' || token.type === 'def') continue
     if (token.type === 'code') {
       const { lang, text } = token as Tokens.Code
@@ -121,29 +125,54 @@ const SANITISER = {
   RETURN_TRUSTED_TYPE: true as const,
 }
 
-/** The same text gives the same object: a TrustedHTML is redrawn whenever it is another. */
-const sanitised = new Map<string, string>()
-const MOST_SANITISED = 512
+// Svelte's {@html} takes both.
+const purify: Sanitise = (html) => DOMPurify.sanitize(html, SANITISER) as unknown as string
 
-function sanitise(html: string): string {
-  let safe = sanitised.get(html)
-  if (safe === undefined) {
-    if (sanitised.size >= MOST_SANITISED) sanitised.clear()
-    // Svelte's {@html} takes both.
-    safe = DOMPurify.sanitize(html, SANITISER) as unknown as string
-    sanitised.set(html, safe)
-  }
-  return safe
-}
+type Sanitise = (html: string) => string
+
+/** A definition of a link's address, which may stand behind the link. */
+const DEFINITION = /^ {0,3}\[[^\]]+\]:/m
 
 /**
- * Blocks of a reply, ready for `{@html}`.
+ * Blocks of a reply that grows, ready for `{@html}`. Needs a DOM.
  *
- * Needs a DOM. Called for every painted frame of a streaming reply: only the last block changes between calls, so
- * the page redraws that one alone.
+ * Asked at every painted frame of a streaming reply, it parses from where the last block begins: those before it can
+ * change no more, and stay the very same objects, so that the page redraws the last one alone.
  */
-export function renderMarkdown(text: string, wording: Wording = en.answer): Block[] {
-  return parseMarkdown(text, wording).map((block) =>
-    block.kind === 'html' ? { kind: 'html', html: sanitise(block.html) } : block,
-  )
+export class GrowingMarkdown {
+  /** What `settled` came of: all before the last block. */
+  #source = ''
+  #settled: Block[] = []
+  #wording: Wording | undefined
+  /** Of the blocks that the last call made: a TrustedHTML is redrawn whenever it is another. */
+  #sanitised = new Map<string, string>()
+  #sanitise: Sanitise
+
+  constructor(sanitise = purify) {
+    this.#sanitise = sanitise
+  }
+
+  render(text: string, wording: Wording = en.answer): Block[] {
+    const isWhole = DEFINITION.test(text) || text.includes('\r')
+    if (isWhole || wording !== this.#wording || !text.startsWith(this.#source)) {
+      this.#source = ''
+      this.#settled = []
+    }
+    this.#wording = wording
+    const marked = parserFor(wording)
+    const tokens = marked.lexer(text.slice(this.#source.length))
+    const last = isWhole ? 0 : tokens.findLastIndex(({ type }) => type !== 'space')
+    const ended = tokens.slice(0, Math.max(0, last))
+    this.#source += ended.map(({ raw }) => raw).join('')
+    const before = this.#sanitised
+    this.#sanitised = new Map()
+    const safe = (block: Block): Block => {
+      if (block.kind === 'code') return block
+      const html = before.get(block.html) ?? this.#sanitise(block.html)
+      this.#sanitised.set(block.html, html)
+      return { kind: 'html', html }
+    }
+    this.#settled.push(...blocksOf(marked, ended).map(safe))
+    return [...this.#settled, ...blocksOf(marked, tokens.slice(ended.length)).map(safe)]
+  }
 }

@@ -170,6 +170,9 @@ export const de = {
     longestAnswer: 'Längste Antwort, Token',
     systemPrompt: 'System-Prompt',
     systemPromptHint: 'Steht vor der Unterhaltung. Manche Modelle übergehen ihn oder lehnen ihn ab.',
+    profile: 'Antworten profilieren',
+    profileHint:
+      'Zeigt unter jeder Antwort, wofür die Zeit verging, Kernel für Kernel. Antworten dauern solange länger.',
     reset: 'Auf Standard zurücksetzen',
   },
 
@@ -215,6 +218,27 @@ export const de = {
     cell: (row: number, column: number, shares: string) => `Zeile ${row}, Spalte ${column}: ${shares}`,
     colours: 'Was die Farben zeigen',
     allTowers: 'Alle Encoder',
+  },
+
+  profile: {
+    title: 'Profil',
+    copy: 'Als JSON kopieren',
+    loadToFirstToken: 'Laden bis erstes Token',
+    firstToken: 'Frage bis erstes Token',
+    speed: 'Tempo der Antwort',
+    dispatchesPerToken: 'Dispatches je Token',
+    encode: 'Bilder encodieren',
+    prompt: 'Prompt lesen',
+    decode: 'Token erzeugen',
+    times: (wall: string, kernels: string) => `${wall}, davon Kernel ${kernels}`,
+    kernel: 'Kernel',
+    dispatches: 'Dispatches',
+    milliseconds: 'ms',
+    share: 'Anteil',
+    rate: 'GFLOP/s',
+    timestamps: 'Nach der Uhr der GPU; jeder Dispatch läuft in einem eigenen Pass, der selbst Zeit kostet.',
+    waits:
+      'Dieser Browser nennt keine GPU-Zeiten: Jeder Dispatch wurde wiederholt und abgewartet. Vergleichen Sie Anteile, nicht Summen.',
   },
 
   element: {

@@ -174,6 +174,9 @@ export const en = {
     longestAnswer: 'Longest answer, tokens',
     systemPrompt: 'System prompt',
     systemPromptHint: 'Goes before the conversation. Some models ignore or refuse it.',
+    profile: 'Profile answers',
+    profileHint:
+      'Shows under each answer where its time went, kernel by kernel. Answers take longer meanwhile.',
     reset: 'Back to defaults',
   },
 
@@ -220,6 +223,27 @@ export const en = {
     cell: (row: number, column: number, shares: string) => `Row ${row}, column ${column}: ${shares}`,
     colours: 'What the colours show',
     allTowers: 'All towers',
+  },
+
+  profile: {
+    title: 'Profile',
+    copy: 'Copy as JSON',
+    loadToFirstToken: 'Load to first token',
+    firstToken: 'Question to first token',
+    speed: 'Decoding',
+    dispatchesPerToken: 'Dispatches a token',
+    encode: 'Encoding pictures',
+    prompt: 'Reading the prompt',
+    decode: 'Generating tokens',
+    times: (wall: string, kernels: string) => `${wall}, of which kernels ${kernels}`,
+    kernel: 'Kernel',
+    dispatches: 'Dispatches',
+    milliseconds: 'ms',
+    share: 'Share',
+    rate: 'GFLOP/s',
+    timestamps: 'By the GPU’s clock, each dispatch in a pass of its own, which takes time itself.',
+    waits:
+      'This browser does not tell GPU times: each dispatch was made again and waited for. Compare shares, not sums.',
   },
 
   /** What only an element in another's page says: above an empty chat, and before anything is fetched. */

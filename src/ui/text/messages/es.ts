@@ -168,6 +168,9 @@ export const es = {
     longestAnswer: 'Respuesta más larga, tokens',
     systemPrompt: 'Prompt del sistema',
     systemPromptHint: 'Va antes de la conversación. Algunos modelos lo ignoran o lo rechazan.',
+    profile: 'Perfilar las respuestas',
+    profileHint:
+      'Muestra bajo cada respuesta en qué se fue el tiempo, kernel a kernel. Mientras tanto, las respuestas tardan más.',
     reset: 'Restablecer los valores',
   },
 
@@ -225,6 +228,27 @@ export const es = {
     cell: (row: number, column: number, shares: string) => `Fila ${row}, columna ${column}: ${shares}`,
     colours: 'Qué muestran los colores',
     allTowers: 'Todos los codificadores',
+  },
+
+  profile: {
+    title: 'Perfil',
+    copy: 'Copiar como JSON',
+    loadToFirstToken: 'De la carga al primer token',
+    firstToken: 'De la pregunta al primer token',
+    speed: 'Decodificación',
+    dispatchesPerToken: 'Dispatches por token',
+    encode: 'Codificar las imágenes',
+    prompt: 'Leer el prompt',
+    decode: 'Generar tokens',
+    times: (wall: string, kernels: string) => `${wall}, de ellos ${kernels} en kernels`,
+    kernel: 'Kernel',
+    dispatches: 'Dispatches',
+    milliseconds: 'ms',
+    share: 'Parte',
+    rate: 'GFLOP/s',
+    timestamps: 'Según el reloj de la GPU, cada dispatch en una pasada propia, que también lleva tiempo.',
+    waits:
+      'Este navegador no da tiempos de la GPU: cada dispatch se repitió y se esperó. Compare proporciones, no sumas.',
   },
 
   element: {

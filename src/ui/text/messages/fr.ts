@@ -172,6 +172,9 @@ export const fr = {
     longestAnswer: 'Réponse la plus longue, tokens',
     systemPrompt: 'Prompt système',
     systemPromptHint: 'Placé avant la discussion. Certains modèles l’ignorent ou le refusent.',
+    profile: 'Profiler les réponses',
+    profileHint:
+      'Montre sous chaque réponse où le temps est passé, noyau par noyau. Les réponses prennent alors plus de temps.',
     reset: 'Rétablir les valeurs par défaut',
   },
 
@@ -218,6 +221,28 @@ export const fr = {
     cell: (row: number, column: number, shares: string) => `Ligne ${row}, colonne ${column}\u00a0: ${shares}`,
     colours: 'Ce que montrent les couleurs',
     allTowers: 'Tous les encodeurs',
+  },
+
+  profile: {
+    title: 'Profil',
+    copy: 'Copier en JSON',
+    loadToFirstToken: 'Du chargement au premier token',
+    firstToken: 'De la question au premier token',
+    speed: 'Décodage',
+    dispatchesPerToken: 'Dispatchs par token',
+    encode: 'Encodage des images',
+    prompt: 'Lecture du prompt',
+    decode: 'Génération des tokens',
+    times: (wall: string, kernels: string) => `${wall}, dont ${kernels} dans les noyaux`,
+    kernel: 'Noyau',
+    dispatches: 'Dispatchs',
+    milliseconds: 'ms',
+    share: 'Part',
+    rate: 'GFLOP/s',
+    timestamps:
+      'D’après l’horloge du GPU, chaque dispatch dans sa propre passe, ce qui prend aussi du temps.',
+    waits:
+      'Ce navigateur ne donne pas les temps du GPU\u00a0: chaque dispatch a été refait et attendu. Comparez les parts, non les sommes.',
   },
 
   element: {

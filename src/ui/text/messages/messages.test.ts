@@ -25,6 +25,7 @@ const SHARED = [
   /^units\./,
   /^stats\.tokens$/,
   /^settings\.top[PK]$/,
+  /^profile\.(kernel|dispatches|milliseconds|rate)$/,
   /^keys\.(enter|shift|control|escape)$/,
   /^models\.(plan\.architecture|load\.config)$/,
   /^models\.catalogue\..*\.licence$/,

@@ -162,6 +162,8 @@ export const zh = {
     longestAnswer: '回答最大长度（token）',
     systemPrompt: '系统提示词',
     systemPromptHint: '置于对话之前。有些模型会忽略或拒绝它。',
+    profile: '剖析回答的性能',
+    profileHint: '在每个回答下方显示各内核的耗时。开启期间回答会变慢。',
     reset: '恢复默认设置',
   },
 
@@ -206,6 +208,26 @@ export const zh = {
     cell: (row: number, column: number, shares: string) => `第 ${row} 行，第 ${column} 列：${shares}`,
     colours: '颜色的含义',
     allTowers: '所有编码器',
+  },
+
+  profile: {
+    title: '性能剖析',
+    copy: '复制为 JSON',
+    loadToFirstToken: '加载到首个 token',
+    firstToken: '提问到首个 token',
+    speed: '解码速度',
+    dispatchesPerToken: '每个 token 的调度次数',
+    encode: '编码图片',
+    prompt: '读取提示词',
+    decode: '生成 token',
+    times: (wall: string, kernels: string) => `${wall}，其中内核 ${kernels}`,
+    kernel: '内核',
+    dispatches: '调度次数',
+    milliseconds: 'ms',
+    share: '占比',
+    rate: 'GFLOP/s',
+    timestamps: '按 GPU 时钟计时；每次调度单独成为一个通道，这本身也需要时间。',
+    waits: '此浏览器不提供 GPU 时间：每次调度都重做一遍并等待其完成。请比较占比，不要比较总和。',
   },
 
   element: {
