@@ -4,10 +4,14 @@ import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { CHUNK, vectorForm, VECTOR_WG } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
+import products from '../wgsl/chunk-products.wgsl?raw'
+import chunks from '../wgsl/chunks.wgsl?raw'
+import reduceLanes from '../wgsl/reduce-lanes.wgsl?raw'
+import reduceSubgroup from '../wgsl/reduce-lanes-subgroup.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
-import chunks from './chunks.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
 import epilogue from './epilogue.wgsl?raw'
@@ -43,12 +47,15 @@ const params = {
 } as const
 
 /** The forms differ in their shader and in how it reads weights: 16-byte chunks, or eight elements at a time. */
-const kernelFor = (name: string, wgsl: string, reader: string) =>
-  defineKernel({ name, wgsl, include: [activations, weights, reader, epilogue], bindings, params })
+const kernelFor = (name: string, wgsl: string, ...reader: string[]) =>
+  defineKernel({ name, wgsl, include: [activations, weights, ...reader, epilogue], bindings, params })
 
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
-const vectorKernel = kernelFor('matmul-vector', vectorWgsl, chunks)
+const vectorKernels = {
+  workgroup: kernelFor('matmul-vector', vectorWgsl, chunks, products, reduceLanes),
+  subgroup: kernelFor('matmul-vector-subgroup', vectorWgsl, chunks, products, reduceSubgroup),
+}
 const batchKernel = kernelFor('matmul-batch', batchWgsl, chunks)
 
 export interface MatmulOptions {
@@ -61,9 +68,6 @@ export interface MatmulOptions {
 
 /** Most rows of x that take the batch form. */
 const BATCH_ROWS = 8
-
-/** Elements a 16-byte load brings. */
-const CHUNK: Readonly<Record<WeightDtype, number>> = { f32: 4, f16: 8, bf16: 8, q8: 16, q4: 32 }
 
 /**
  * Product with a weight, and what usually follows it: y = activation(x Wᵀ + bias) + residual.
@@ -120,13 +124,11 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
 function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
   if (M === 1) {
-    // More lanes a row make more workgroups where there are few rows; not measured on a GPU yet. CPU adapters have no
-    // use for that.
-    const LANES = caps.isSoftware ? 8 : N < 2048 ? 32 : 16
+    const { LANES, meeting } = vectorForm(caps, N)
     return {
-      kernel: vectorKernel,
-      constants: { CHUNK: CHUNK[dtype], LANES },
-      tile: [1, 256 / LANES] as const,
+      kernel: vectorKernels[meeting],
+      constants: { CHUNK: CHUNK[dtype], LANES, WG: VECTOR_WG },
+      tile: [1, (VECTOR_WG / LANES) * 4] as const,
     }
   }
   if (caps.isSoftware) {
