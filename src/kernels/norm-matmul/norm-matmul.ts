@@ -1,0 +1,84 @@
+import { ShapeError } from '../errors'
+import type { Encoder } from '../gpu/encoder'
+import { defineKernel } from '../gpu/kernel'
+import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { CHUNK, groupRuns, VECTOR_WG, vectorForm } from '../vector-form'
+import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
+import products from '../wgsl/chunk-products.wgsl?raw'
+import chunks from '../wgsl/chunks.wgsl?raw'
+import normedRow from '../wgsl/normed-row.wgsl?raw'
+import reduceLanes from '../wgsl/reduce-lanes.wgsl?raw'
+import reduceSubgroup from '../wgsl/reduce-lanes-subgroup.wgsl?raw'
+import weights from '../wgsl/weights.wgsl?raw'
+import shader from './norm-matmul.wgsl?raw'
+
+const kernelFor = (name: string, reduce: string) =>
+  defineKernel({
+    name,
+    wgsl: shader,
+    include: [weights, chunks, products, normedRow, reduce],
+    bindings: { x: 'read', gain: 'read', w: 'read', scales: 'read', bias: 'read', y: 'update' },
+    params: { K4: 'u32', rows: 'u32', col_start: 'u32', n_start: 'u32', eps: 'f32' },
+  })
+
+const kernels = {
+  workgroup: kernelFor('norm-matmul', reduceLanes),
+  subgroup: kernelFor('norm-matmul-subgroup', reduceSubgroup),
+}
+
+/** The RMS norm of a row. */
+export interface RowNorm {
+  /** f32 [K]. */
+  readonly gain: Tensor
+  readonly eps: number
+}
+
+/** Whether `normMatmul` takes these: one row, of a length that needs no padding. */
+export const normMatmulFits = (x: Tensor, w: Weight): boolean => rowsOf(x) === 1 && w.cols === w.stride
+
+/**
+ * Product of one row's RMS norm with a weight: y = rmsNorm(x) Wᵀ + bias, as `rmsNorm` and `matmul`.
+ *
+ * Shapes: x f32 [1, K], gain [K], w [N, K], bias [N] -> y f32 [1, N].
+ * Throws: ShapeError unless the shapes agree and `normMatmulFits`.
+ */
+export function normMatmul(
+  enc: Encoder,
+  x: Tensor,
+  { gain, eps }: RowNorm,
+  w: Weight,
+  bias?: Tensor,
+): Tensor {
+  const { rows: N, cols: K, stride } = w
+  if (lastDim(x) !== K || x.dtype !== 'f32' || !normMatmulFits(x, w)) {
+    throw new ShapeError(
+      `norm-matmul: x should be f32 [1, K] with K = ${K} a multiple of 32 for ${w.name} [${N}, ${K}] but is ` +
+        `${x.dtype} [${x.shape.join(', ')}]; take rmsNorm and matmul`,
+    )
+  }
+  expectShape(`norm-matmul: gain for ${w.name}`, gain, [K])
+  if (bias) expectShape(`norm-matmul: bias of ${w.name}`, bias, [N])
+  const y = enc.temp([...x.shape.slice(0, -1), N], 'f32', w.name)
+  for (const part of w.parts) {
+    const { LANES, meeting } = vectorForm(enc.gpu.caps, part.rows)
+    const outputs = (VECTOR_WG / LANES) * 4
+    const variant = kernels[meeting].as({
+      W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype],
+      CHUNK: CHUNK[w.dtype],
+      LANES,
+      QUADS: 2,
+      WG: VECTOR_WG,
+      HAS_BIAS: bias !== undefined,
+    })
+    const tensors = { x, gain, w: part.data, scales: part.scales ?? part.data, bias: bias ?? gain, y }
+    for (const run of groupRuns(Math.ceil(part.rows / outputs), 2 * outputs * stride, enc.gpu.caps)) {
+      enc.dispatch(
+        variant,
+        tensors,
+        { K4: stride / 4, rows: part.rows, col_start: part.rowStart, n_start: run.first * outputs, eps },
+        { groups: [run.count], flops: run.flops },
+      )
+    }
+  }
+  return y
+}
