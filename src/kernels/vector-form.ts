@@ -1,27 +1,58 @@
+import { broadcastLanes } from './broadcast-lanes'
 import type { Capabilities } from './gpu/device'
 import type { WeightDtype } from './weight'
-
-/** Lanes of a workgroup of the kernels that multiply one row by a weight. */
-export const VECTOR_WG = 64
+import reduceLanes from './wgsl/reduce-lanes.wgsl?raw'
+import reduceSubgroup from './wgsl/reduce-lanes-subgroup.wgsl?raw'
+import walkLanes from './wgsl/walk-lanes.wgsl?raw'
+import walkRows from './wgsl/walk-rows.wgsl?raw'
 
 /** Elements a 16-byte load of a weight brings. */
 export const CHUNK: Readonly<Record<WeightDtype, number>> = { f32: 4, f16: 8, bf16: 8, q8: 16, q4: 32 }
 
-/** How the lanes that share weight rows add up: by exchanges in a subgroup, or in workgroup memory. */
-export type Meeting = 'subgroup' | 'workgroup'
-
 /**
- * Lanes that walk some weight rows together, and how their sums meet.
- *
- * More lanes a row make more workgroups where there are few rows; not measured on a GPU yet. CPU adapters have no use for
- * that.
+ * How lanes share a product of one row with a weight: WGSL to include. Lanes that walk the same weight rows add up by
+ * exchanges in a subgroup or in workgroup memory; on CPU adapters with subgroups each walks rows of its own.
  */
+const SHARINGS = {
+  subgroup: [walkLanes, reduceSubgroup],
+  workgroup: [walkLanes, reduceLanes],
+  rows: [walkRows],
+} as const
+export type Sharing = keyof typeof SHARINGS
+
+/** A kernel for each way. */
+export const bySharing = <K>(
+  kernelOf: (includes: readonly string[], sharing: Sharing) => K,
+): Record<Sharing, K> => ({
+  subgroup: kernelOf(SHARINGS.subgroup, 'subgroup'),
+  workgroup: kernelOf(SHARINGS.workgroup, 'workgroup'),
+  rows: kernelOf(SHARINGS.rows, 'rows'),
+})
+
+export interface VectorForm {
+  readonly sharing: Sharing
+  /** Of the include files. */
+  readonly constants: { readonly LANES: number; readonly WG?: number }
+  /** Weight rows of a workgroup whose lanes walk `rowsAtOnce` together. */
+  readonly groupRows: number
+}
+
+/** The way for a weight part of `rows` rows, of which a lane walks `rowsAtOnce` together. */
 export function vectorForm(
   caps: Pick<Capabilities, 'isSoftware' | 'subgroups'>,
   rows: number,
-): { LANES: number; meeting: Meeting } {
+  rowsAtOnce: number,
+): VectorForm {
+  const subgroup = broadcastLanes(caps)
+  if (subgroup !== undefined) {
+    return { sharing: 'rows', constants: { LANES: subgroup }, groupRows: subgroup * rowsAtOnce }
+  }
+  // More lanes a row make more workgroups where there are few rows; not measured on a GPU yet. CPU adapters have no use
+  // for that.
   const LANES = caps.isSoftware ? 8 : rows < 2048 ? 32 : 16
-  return { LANES, meeting: caps.subgroups && caps.subgroups.min >= LANES ? 'subgroup' : 'workgroup' }
+  const sharing = caps.subgroups && caps.subgroups.min >= LANES ? 'subgroup' : 'workgroup'
+  const WG = 64
+  return { sharing, constants: { LANES, WG }, groupRows: (WG / LANES) * rowsAtOnce }
 }
 
 /**

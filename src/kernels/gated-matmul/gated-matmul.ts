@@ -3,22 +3,20 @@ import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
-import { CHUNK, groupRuns, VECTOR_WG, vectorForm } from '../vector-form'
+import { bySharing, CHUNK, groupRuns, vectorForm } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
 import normedRow from '../wgsl/normed-row.wgsl?raw'
-import reduceLanes from '../wgsl/reduce-lanes.wgsl?raw'
-import reduceSubgroup from '../wgsl/reduce-lanes-subgroup.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
 import shader from './gated-matmul.wgsl?raw'
 
-const kernelFor = (name: string, reduce: string) =>
+const kernels = bySharing((includes, sharing) =>
   defineKernel({
-    name,
+    name: `gated-matmul-${sharing}`,
     wgsl: shader,
-    include: [activations, weights, chunks, products, normedRow, reduce],
+    include: [activations, weights, chunks, products, normedRow, ...includes],
     bindings: {
       x: 'read',
       gain: 'read',
@@ -29,12 +27,8 @@ const kernelFor = (name: string, reduce: string) =>
       y: 'update',
     },
     params: { K4: 'u32', rows: 'u32', col_start: 'u32', n_start: 'u32', eps: 'f32' },
-  })
-
-const kernels = {
-  workgroup: kernelFor('gated-matmul', reduceLanes),
-  subgroup: kernelFor('gated-matmul-subgroup', reduceSubgroup),
-}
+  }),
+)
 
 export interface GatedMatmulOptions {
   /** Gain of the row's RMS norm, f32 [K]. */
@@ -79,15 +73,13 @@ export function gatedMatmul(
   const y = enc.temp([...x.shape.slice(0, -1), F], 'f32', gate.name)
   for (const [i, part] of gate.parts.entries()) {
     const upPart = up.parts[i]!
-    const { LANES, meeting } = vectorForm(enc.gpu.caps, 2 * part.rows)
-    const outputs = (VECTOR_WG / LANES) * 2
-    const variant = kernels[meeting].as({
+    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, 2 * part.rows, 2)
+    const variant = kernels[sharing].as({
       W_DTYPE: WEIGHT_DTYPE_CODE[dtype],
       ACTIVATION: ACTIVATION_CODE[kind],
       CHUNK: CHUNK[dtype],
-      LANES,
+      ...constants,
       QUADS: 2,
-      WG: VECTOR_WG,
     })
     const tensors = {
       x,
@@ -98,11 +90,11 @@ export function gatedMatmul(
       up_scales: upPart.scales ?? upPart.data,
       y,
     }
-    for (const run of groupRuns(Math.ceil(part.rows / outputs), 4 * outputs * stride, enc.gpu.caps)) {
+    for (const run of groupRuns(Math.ceil(part.rows / groupRows), 4 * groupRows * stride, enc.gpu.caps)) {
       enc.dispatch(
         variant,
         tensors,
-        { K4: stride / 4, rows: part.rows, col_start: part.rowStart, n_start: run.first * outputs, eps },
+        { K4: stride / 4, rows: part.rows, col_start: part.rowStart, n_start: run.first * groupRows, eps },
         { groups: [run.count], flops: run.flops },
       )
     }

@@ -9,8 +9,8 @@
 //   up_scales    [rows, K/32]  u32    read
 //   y            [1, F]        f32    update  columns col_start to col_start + rows
 //
-// As norm-matmul.wgsl: LANES lanes walk 4 weight rows together, 2 of the gate and the same 2 of up, so that both halves
-// of an output meet in one lane.
+// As norm-matmul.wgsl: a lane walks 4 weight rows together, 2 of the gate and the same 2 of up, so that both halves of an
+// output meet in it.
 // Limits: K a multiple of 32.
 
 struct Params {
@@ -32,29 +32,35 @@ struct Params {
 
 @compute @workgroup_size(WG)
 fn gated_matmul(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-  let lane = local % LANES;
-  let row = params.n_start + (wid.x * (WG / LANES) + local / LANES) * 2u;
+  let row = params.n_start + first_row(wid.x, local, 2u);
   let last = params.rows - 1u;
   let chunks = params.K4 / CHUNK4;
   let at0 = min(row, last) * chunks;
-  let at1 = min(row + 1u, last) * chunks;
+  let at1 = min(row + ROW_STEP, last) * chunks;
 
   var sums: array<vec4f, QUADS>;  // two gates and two ups, squares
-  for (var chunk = lane; chunk < chunks; chunk += LANES) {
-    let words = vec4u(
-      gate_scales[block_of(at0 + chunk)],
-      gate_scales[block_of(at1 + chunk)],
-      up_scales[block_of(at0 + chunk)],
-      up_scales[block_of(at1 + chunk)],
-    );
-    let products =
-      chunk_products(chunk, gate[at0 + chunk], gate[at1 + chunk], up[at0 + chunk], up[at1 + chunk], words);
-    sums[0] += products;
+  for (var step = first_step(local); step * STEP_CHUNKS < chunks; step = next_step(step)) {
+    take_step(step, local);
+    for (var i = 0u; i < STEP_CHUNKS; i++) {
+      let chunk = step * STEP_CHUNKS + i;
+      let words = vec4u(
+        gate_scales[block_of(at0 + chunk)],
+        gate_scales[block_of(at1 + chunk)],
+        up_scales[block_of(at0 + chunk)],
+        up_scales[block_of(at1 + chunk)],
+      );
+      let products =
+        chunk_products(chunk, gate[at0 + chunk], gate[at1 + chunk], up[at0 + chunk], up[at1 + chunk], words);
+      sums[0] += products;
+    }
   }
   sums[1] = squares;
   lanes_sum(local, &sums);
-  if (lane < 2u && row + lane < params.rows) {
-    let rstd = rstd_of(sums[1]);
-    y[params.col_start + row + lane] = activate(sums[0][lane] * rstd) * (sums[0][lane + 2u] * rstd);
+  let rstd = rstd_of(sums[1]);
+  for (var r = 0u; r < 2u; r++) {
+    let n = row + r * ROW_STEP;
+    if (stores(local, r) && n < params.rows) {
+      y[params.col_start + n] = activate(sums[0][r] * rstd) * (sums[0][r + 2u] * rstd);
+    }
   }
 }

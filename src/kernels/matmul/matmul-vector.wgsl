@@ -7,8 +7,9 @@
 //   residual  [1, N]        f32    read    where HAS_RESIDUAL
 //   y         [1, N]        f32    update  columns col_start to col_start + rows
 //
-// LANES lanes walk 4 weight rows together, a 16-byte chunk of each at a time (wgsl/chunk-products.wgsl). Their sums meet
-// at the end, in a fixed order (wgsl/reduce-lanes*.wgsl).
+// A lane walks 4 weight rows together, a 16-byte chunk of each at a time (wgsl/chunk-products.wgsl): on GPUs a share of
+// their chunks (wgsl/walk-lanes.wgsl), sums meeting at the end in a fixed order, on CPU adapters with subgroups all of
+// them (wgsl/walk-rows.wgsl).
 
 struct Params {
   M: u32,
@@ -28,34 +29,40 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-fn x_at(i: u32) -> vec4f {
+fn row_at(i: u32) -> vec4f {
   return x[i];
 }
 
 @compute @workgroup_size(WG)
 fn matmul_vector(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-  let lane = local % LANES;
-  let row = params.n_start + (wid.x * (WG / LANES) + local / LANES) * 4u;
+  let row = params.n_start + first_row(wid.x, local, 4u);
   let last = params.rows - 1u;
   let chunks = params.K4 / CHUNK4;
   let at0 = min(row, last) * chunks;
-  let at1 = min(row + 1u, last) * chunks;
-  let at2 = min(row + 2u, last) * chunks;
-  let at3 = min(row + 3u, last) * chunks;
+  let at1 = min(row + ROW_STEP, last) * chunks;
+  let at2 = min(row + 2u * ROW_STEP, last) * chunks;
+  let at3 = min(row + 3u * ROW_STEP, last) * chunks;
 
   var sums: array<vec4f, QUADS>;
-  for (var chunk = lane; chunk < chunks; chunk += LANES) {
-    let words = vec4u(
-      scales[block_of(at0 + chunk)],
-      scales[block_of(at1 + chunk)],
-      scales[block_of(at2 + chunk)],
-      scales[block_of(at3 + chunk)],
-    );
-    sums[0] += chunk_products(chunk, w[at0 + chunk], w[at1 + chunk], w[at2 + chunk], w[at3 + chunk], words);
+  for (var step = first_step(local); step * STEP_CHUNKS < chunks; step = next_step(step)) {
+    take_step(step, local);
+    for (var i = 0u; i < STEP_CHUNKS; i++) {
+      let chunk = step * STEP_CHUNKS + i;
+      let words = vec4u(
+        scales[block_of(at0 + chunk)],
+        scales[block_of(at1 + chunk)],
+        scales[block_of(at2 + chunk)],
+        scales[block_of(at3 + chunk)],
+      );
+      sums[0] += chunk_products(chunk, w[at0 + chunk], w[at1 + chunk], w[at2 + chunk], w[at3 + chunk], words);
+    }
   }
   lanes_sum(local, &sums);
-  if (lane < 4u && row + lane < params.rows) {
-    let n = params.col_start + row + lane;
-    y[n] = epilogue(sums[0][lane], 0u, n);
+  for (var r = 0u; r < 4u; r++) {
+    let from_row = row + r * ROW_STEP;
+    if (stores(local, r) && from_row < params.rows) {
+      let n = params.col_start + from_row;
+      y[n] = epilogue(sums[0][r], 0u, n);
+    }
   }
 }

@@ -4,13 +4,11 @@ import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
-import { CHUNK, vectorForm, VECTOR_WG } from '../vector-form'
+import { bySharing, CHUNK, vectorForm } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
-import reduceLanes from '../wgsl/reduce-lanes.wgsl?raw'
-import reduceSubgroup from '../wgsl/reduce-lanes-subgroup.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
@@ -52,10 +50,9 @@ const kernelFor = (name: string, wgsl: string, ...reader: string[]) =>
 
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
-const vectorKernels = {
-  workgroup: kernelFor('matmul-vector', vectorWgsl, chunks, products, reduceLanes),
-  subgroup: kernelFor('matmul-vector-subgroup', vectorWgsl, chunks, products, reduceSubgroup),
-}
+const vectorKernels = bySharing((includes, sharing) =>
+  kernelFor(`matmul-vector-${sharing}`, vectorWgsl, chunks, products, ...includes),
+)
 const batchKernel = kernelFor('matmul-batch', batchWgsl, chunks)
 
 export interface MatmulOptions {
@@ -124,11 +121,11 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
 function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
   if (M === 1) {
-    const { LANES, meeting } = vectorForm(caps, N)
+    const { sharing, constants, groupRows } = vectorForm(caps, N, 4)
     return {
-      kernel: vectorKernels[meeting],
-      constants: { CHUNK: CHUNK[dtype], LANES, WG: VECTOR_WG },
-      tile: [1, (VECTOR_WG / LANES) * 4] as const,
+      kernel: vectorKernels[sharing],
+      constants: { CHUNK: CHUNK[dtype], ...constants },
+      tile: [1, groupRows] as const,
     }
   }
   if (caps.isSoftware) {

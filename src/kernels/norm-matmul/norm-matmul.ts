@@ -2,29 +2,23 @@ import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
-import { CHUNK, groupRuns, VECTOR_WG, vectorForm } from '../vector-form'
+import { bySharing, CHUNK, groupRuns, vectorForm } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
 import normedRow from '../wgsl/normed-row.wgsl?raw'
-import reduceLanes from '../wgsl/reduce-lanes.wgsl?raw'
-import reduceSubgroup from '../wgsl/reduce-lanes-subgroup.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
 import shader from './norm-matmul.wgsl?raw'
 
-const kernelFor = (name: string, reduce: string) =>
+const kernels = bySharing((includes, sharing) =>
   defineKernel({
-    name,
+    name: `norm-matmul-${sharing}`,
     wgsl: shader,
-    include: [weights, chunks, products, normedRow, reduce],
+    include: [weights, chunks, products, normedRow, ...includes],
     bindings: { x: 'read', gain: 'read', w: 'read', scales: 'read', bias: 'read', y: 'update' },
     params: { K4: 'u32', rows: 'u32', col_start: 'u32', n_start: 'u32', eps: 'f32' },
-  })
-
-const kernels = {
-  workgroup: kernelFor('norm-matmul', reduceLanes),
-  subgroup: kernelFor('norm-matmul-subgroup', reduceSubgroup),
-}
+  }),
+)
 
 /** The RMS norm of a row. */
 export interface RowNorm {
@@ -60,22 +54,20 @@ export function normMatmul(
   if (bias) expectShape(`norm-matmul: bias of ${w.name}`, bias, [N])
   const y = enc.temp([...x.shape.slice(0, -1), N], 'f32', w.name)
   for (const part of w.parts) {
-    const { LANES, meeting } = vectorForm(enc.gpu.caps, part.rows)
-    const outputs = (VECTOR_WG / LANES) * 4
-    const variant = kernels[meeting].as({
+    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, part.rows, 4)
+    const variant = kernels[sharing].as({
       W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype],
       CHUNK: CHUNK[w.dtype],
-      LANES,
+      ...constants,
       QUADS: 2,
-      WG: VECTOR_WG,
       HAS_BIAS: bias !== undefined,
     })
     const tensors = { x, gain, w: part.data, scales: part.scales ?? part.data, bias: bias ?? gain, y }
-    for (const run of groupRuns(Math.ceil(part.rows / outputs), 2 * outputs * stride, enc.gpu.caps)) {
+    for (const run of groupRuns(Math.ceil(part.rows / groupRows), 2 * groupRows * stride, enc.gpu.caps)) {
       enc.dispatch(
         variant,
         tensors,
-        { K4: stride / 4, rows: part.rows, col_start: part.rowStart, n_start: run.first * outputs, eps },
+        { K4: stride / 4, rows: part.rows, col_start: part.rowStart, n_start: run.first * groupRows, eps },
         { groups: [run.count], flops: run.flops },
       )
     }

@@ -7,8 +7,8 @@
 //   bias    [N]           f32    read    where HAS_BIAS
 //   y       [1, N]        f32    update  columns col_start to col_start + rows
 //
-// As matmul-vector.wgsl: LANES lanes walk 4 weight rows together, a 16-byte chunk of each at a time. They pass all of x
-// on their way, so the norm's sum of squares comes with the product, and rstd is a factor of the finished sums.
+// As matmul-vector.wgsl: a lane walks 4 weight rows together, a 16-byte chunk of each at a time. Lanes pass all of x on
+// their way, so the norm's sum of squares comes with the product, and rstd is a factor of the finished sums.
 // Limits: K a multiple of 32.
 
 struct Params {
@@ -31,31 +31,38 @@ override HAS_BIAS: bool = false;
 
 @compute @workgroup_size(WG)
 fn norm_matmul(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-  let lane = local % LANES;
-  let row = params.n_start + (wid.x * (WG / LANES) + local / LANES) * 4u;
+  let row = params.n_start + first_row(wid.x, local, 4u);
   let last = params.rows - 1u;
   let chunks = params.K4 / CHUNK4;
   let at0 = min(row, last) * chunks;
-  let at1 = min(row + 1u, last) * chunks;
-  let at2 = min(row + 2u, last) * chunks;
-  let at3 = min(row + 3u, last) * chunks;
+  let at1 = min(row + ROW_STEP, last) * chunks;
+  let at2 = min(row + 2u * ROW_STEP, last) * chunks;
+  let at3 = min(row + 3u * ROW_STEP, last) * chunks;
 
   var sums: array<vec4f, QUADS>;  // products, squares
-  for (var chunk = lane; chunk < chunks; chunk += LANES) {
-    let words = vec4u(
-      scales[block_of(at0 + chunk)],
-      scales[block_of(at1 + chunk)],
-      scales[block_of(at2 + chunk)],
-      scales[block_of(at3 + chunk)],
-    );
-    sums[0] += chunk_products(chunk, w[at0 + chunk], w[at1 + chunk], w[at2 + chunk], w[at3 + chunk], words);
+  for (var step = first_step(local); step * STEP_CHUNKS < chunks; step = next_step(step)) {
+    take_step(step, local);
+    for (var i = 0u; i < STEP_CHUNKS; i++) {
+      let chunk = step * STEP_CHUNKS + i;
+      let words = vec4u(
+        scales[block_of(at0 + chunk)],
+        scales[block_of(at1 + chunk)],
+        scales[block_of(at2 + chunk)],
+        scales[block_of(at3 + chunk)],
+      );
+      sums[0] += chunk_products(chunk, w[at0 + chunk], w[at1 + chunk], w[at2 + chunk], w[at3 + chunk], words);
+    }
   }
   sums[1] = squares;
   lanes_sum(local, &sums);
-  if (lane < 4u && row + lane < params.rows) {
-    let n = params.col_start + row + lane;
-    var value = sums[0][lane] * rstd_of(sums[1]);
-    if (HAS_BIAS) { value += bias[n]; }
-    y[n] = value;
+  let rstd = rstd_of(sums[1]);
+  for (var r = 0u; r < 4u; r++) {
+    let from_row = row + r * ROW_STEP;
+    if (stores(local, r) && from_row < params.rows) {
+      let n = params.col_start + from_row;
+      var value = sums[0][r] * rstd;
+      if (HAS_BIAS) { value += bias[n]; }
+      y[n] = value;
+    }
   }
 }

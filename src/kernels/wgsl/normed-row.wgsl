@@ -4,7 +4,7 @@
 
 var<private> squares: vec4f;
 
-fn x_at(i: u32) -> vec4f {
+fn row_at(i: u32) -> vec4f {
   let value = x[i];
   squares += value * value;
   return value * gain[i];
