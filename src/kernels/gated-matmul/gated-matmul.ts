@@ -73,7 +73,7 @@ export function gatedMatmul(
   const y = enc.temp([...x.shape.slice(0, -1), F], 'f32', gate.name)
   for (const [i, part] of gate.parts.entries()) {
     const upPart = up.parts[i]!
-    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, 2 * part.rows, 2)
+    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, dtype, 2 * part.rows, 2)
     const variant = kernels[sharing].as({
       W_DTYPE: WEIGHT_DTYPE_CODE[dtype],
       ACTIVATION: ACTIVATION_CODE[kind],

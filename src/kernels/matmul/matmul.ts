@@ -121,7 +121,7 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
 function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
   if (M === 1) {
-    const { sharing, constants, groupRows } = vectorForm(caps, N, 4)
+    const { sharing, constants, groupRows } = vectorForm(caps, dtype, N, 4)
     return {
       kernel: vectorKernels[sharing],
       constants: { CHUNK: CHUNK[dtype], ...constants },

@@ -54,7 +54,7 @@ export function normMatmul(
   if (bias) expectShape(`norm-matmul: bias of ${w.name}`, bias, [N])
   const y = enc.temp([...x.shape.slice(0, -1), N], 'f32', w.name)
   for (const part of w.parts) {
-    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, part.rows, 4)
+    const { sharing, constants, groupRows } = vectorForm(enc.gpu.caps, w.dtype, part.rows, 4)
     const variant = kernels[sharing].as({
       W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype],
       CHUNK: CHUNK[w.dtype],
