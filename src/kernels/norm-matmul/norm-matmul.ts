@@ -1,9 +1,10 @@
 import { ShapeError } from '../errors'
+import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { bySharing, CHUNK, groupRuns, vectorForm } from '../vector-form'
-import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
+import { isQuantised, WEIGHT_DTYPE_CODE, type Weight } from '../weight'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
 import normedRow from '../wgsl/normed-row.wgsl?raw'
@@ -27,14 +28,25 @@ export interface RowNorm {
   readonly eps: number
 }
 
-/** Whether `normMatmul` takes these: one row, of a length that needs no padding. */
-export const normMatmulFits = (x: Tensor, w: Weight): boolean => rowsOf(x) === 1 && w.cols === w.stride
+/** Rows of a dense weight from which a CPU adapter does better with a norm of its own. */
+const MANY_ROWS = 16_384
+
+/**
+ * Whether `normMatmul` takes these and is faster: one row, of a length that needs no padding.
+ *
+ * Dense weights read the gain along with x for every four rows, which costs a CPU adapter a fifth of the product: more than
+ * another dispatch where rows are many, as in output matrices.
+ */
+export const normMatmulFits = (caps: Pick<Capabilities, 'isSoftware'>, x: Tensor, w: Weight): boolean =>
+  isOneWholeRow(x, w) && !(caps.isSoftware && !isQuantised(w.dtype) && w.rows >= MANY_ROWS)
+
+const isOneWholeRow = (x: Tensor, w: Weight) => rowsOf(x) === 1 && w.cols === w.stride
 
 /**
  * Product of one row's RMS norm with a weight: y = rmsNorm(x) Wᵀ + bias, as `rmsNorm` and `matmul`.
  *
  * Shapes: x f32 [1, K], gain [K], w [N, K], bias [N] -> y f32 [1, N].
- * Throws: ShapeError unless the shapes agree and `normMatmulFits`.
+ * Throws: ShapeError unless the shapes agree, x is one row and K a multiple of 32.
  */
 export function normMatmul(
   enc: Encoder,
@@ -44,7 +56,7 @@ export function normMatmul(
   bias?: Tensor,
 ): Tensor {
   const { rows: N, cols: K, stride } = w
-  if (lastDim(x) !== K || x.dtype !== 'f32' || !normMatmulFits(x, w)) {
+  if (lastDim(x) !== K || x.dtype !== 'f32' || !isOneWholeRow(x, w)) {
     throw new ShapeError(
       `norm-matmul: x should be f32 [1, K] with K = ${K} a multiple of 32 for ${w.name} [${N}, ${K}] but is ` +
         `${x.dtype} [${x.shape.join(', ')}]; take rmsNorm and matmul`,

@@ -34,7 +34,7 @@ export class Linear {
 
   /** Of the rows' RMS norm, which takes no dispatch of its own for one row. Shapes: x [..., in] -> [..., out]. */
   forwardNormed(enc: Encoder, x: Tensor, norm: RowNorm): Tensor {
-    if (normMatmulFits(x, this.weight)) return normMatmul(enc, x, norm, this.weight, this.bias)
+    if (normMatmulFits(enc.gpu.caps, x, this.weight)) return normMatmul(enc, x, norm, this.weight, this.bias)
     return enc.scope(() => this.forward(enc, rmsNorm(enc, x, norm.gain, norm.eps)))
   }
 

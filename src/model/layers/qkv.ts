@@ -92,7 +92,9 @@ function separateQkv(config: DecoderBlockConfig, attn: Weights): Qkv {
   return {
     project(enc, x, norm) {
       if (whole) return whole(enc, x, norm)
-      const normed = normMatmulFits(x, q.weight) ? undefined : rmsNorm(enc, x, norm.gain, norm.eps)
+      const normed = normMatmulFits(enc.gpu.caps, x, q.weight)
+        ? undefined
+        : rmsNorm(enc, x, norm.gain, norm.eps)
       const part = (linear: Linear) => ({
         rows: normed ? linear.forward(enc, normed) : linear.forwardNormed(enc, x, norm),
         start: 0,
