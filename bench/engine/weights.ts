@@ -26,13 +26,17 @@ export async function randomWeights(
   }
   for (const [name, spec] of Object.entries(specs)) {
     const full = `${prefix}.${name}`
+    const within = spec.within && { ...spec.within, name: `${prefix}.${spec.within.name}` }
     if (spec.kind === 'vector') {
-      pool(0.5).fillVector(enc, store.addVector(full, spec.shape))
+      pool(0.5).fillVector(enc, store.addVector(full, spec.shape, within))
       continue
     }
     const [rows, cols] = matrixShape(spec)
     const dtype = heldAs(full, spec, held === 'f32' ? 'f32' : 'f16', held)
-    await pool(spec.kind === 'table' ? 0.05 : 0.03).fill(enc, store.addMatrix(full, rows, cols, dtype))
+    await pool(spec.kind === 'table' ? 0.05 : 0.03).fill(
+      enc,
+      store.addMatrix(full, rows, cols, dtype, within),
+    )
   }
   return store
 }

@@ -9,3 +9,6 @@ export const ACTIVATION_CODE: Readonly<Record<Activation, number>> = {
   quick_gelu: 3,
   silu: 4,
 }
+
+/** What the gate of a gated MLP goes through: `silu` in SwiGLU (Llama, Qwen2, Phi-3), `gelu_tanh` in GeGLU (Gemma). */
+export type GateActivation = Extract<Activation, 'silu' | 'gelu_tanh'>

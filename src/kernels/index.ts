@@ -7,7 +7,7 @@ export { Encoder, mapOrLost } from './gpu/encoder'
 export { warmUp, type Variant } from './gpu/kernel'
 export { Arena, createTensor, uploadTensor } from './gpu/memory'
 export { Profiler, type KernelTime, type ProfiledPart } from './gpu/profiler'
-export { ACTIVATION_CODE, type Activation } from './activation-kinds'
+export { ACTIVATION_CODE, type Activation, type GateActivation } from './activation-kinds'
 export { activation, activationBackward } from './activation/activation'
 export { add, addInto } from './add/add'
 export { adamwStep, type AdamwOptions, type AdamwTensors } from './adamw/adamw'
@@ -41,12 +41,14 @@ export {
 } from './cross-entropy/cross-entropy'
 export { depthwiseConv, type DepthwiseConvOptions } from './depthwise-conv/depthwise-conv'
 export { embedding, type EmbeddingRange } from './embedding/embedding'
+export { gatedMatmul, gatedMatmulFits, type GatedMatmulOptions } from './gated-matmul/gated-matmul'
 export { gradientNorm } from './gradient-norm/gradient-norm'
 export { appendKv, createKvCache, destroyKvCache, kvCacheBytes, type KvCache } from './kv-cache/kv-cache'
 export { layerNorm, layerNormBackward, layerNormWeightBackward } from './layer-norm/layer-norm'
 export { matmul, type MatmulOptions } from './matmul/matmul'
 export { matmulBackward, matmulWeightBackward } from './matmul/matmul-backward'
 export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'
+export { normMatmul, normMatmulFits, type RowNorm } from './norm-matmul/norm-matmul'
 export { packRows, unpackRows, widen, type PackOptions, type RawDtype } from './pack/pack'
 export { columnSums, meanRows, meanRowsBackward } from './mean-rows/mean-rows'
 export { embedPatches, patchify, spaceToDepth, type SpaceToDepthOptions } from './patch-embed/patch-embed'
@@ -61,6 +63,7 @@ export { gatherRows, gatherRowsBackward, takeRows } from './rows/rows'
 export { rmsNorm, rmsNormBackward } from './rms-norm/rms-norm'
 export { ropeChange, ropeFrequencies, type RopeChange, type RopeConfig } from './rope/rope-frequencies'
 export { rope, ropeBackward } from './rope/rope'
+export { ropeAppend, type HeadColumns, type RopeAppendOptions } from './rope-append/rope-append'
 export { sampleToken } from './sample/sample'
 export { TokenReader } from './sample/token-reader'
 export { softmax, softmaxBackward } from './softmax/softmax'
@@ -69,13 +72,7 @@ export { areaCells, letterbox, unpaddedGrid, type GridArea, type ValidBand } fro
 export { svaAttention, svaAttentionWithLse, type SvaOptions, type SvaTower } from './sva/sva'
 export { svaAttentionBackward, type SvaSaved } from './sva/sva-backward'
 export { svaShares } from './sva/sva-shares'
-export {
-  swiglu,
-  swigluBackward,
-  swigluPacked,
-  swigluPackedBackward,
-  type GateActivation,
-} from './swiglu/swiglu'
+export { swiglu, swigluBackward, swigluPacked, swigluPackedBackward } from './swiglu/swiglu'
 export { toRows } from './to-rows/to-rows'
 export { scaleAdd } from './scale-add/scale-add'
 export {

@@ -102,11 +102,11 @@ function allocate(
       dtype: from,
       rowBytes: entry.end - entry.start,
       weight: undefined,
-      vector: weights.addVector(name, spec.shape),
+      vector: weights.addVector(name, spec.shape, spec.within),
     }
   }
   const [rows, cols] = matrixShape(spec)
-  const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype, towerDtype))
+  const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype, towerDtype), spec.within)
   return { dtype: from, rowBytes: cols * elementBytes, weight, vector: undefined }
 }
 

@@ -45,7 +45,7 @@ export class Vlm {
   /**
    * The language model over some rows of a prompt, with the samplers that refine pictures on their way through it.
    *
-   * Shapes: x [T, C] -> [T, C] after the final norm.
+   * Shapes: x [T, C] -> [T, C] before the final norm.
    */
   forward(
     enc: Encoder,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
 import { GREEDY } from '../model/sampler'
 import type { ChatMessage, WeightDtype } from './api'
@@ -52,6 +52,8 @@ async function loaded(name: string, dtype: WeightDtype) {
   return engine
 }
 
+const realSubmit = GPUQueue.prototype.submit
+
 describe.each(MODELS)('$name as the page loads it', ({ name, samples }) => {
   let engine: Engine
   beforeAll(async () => {
@@ -66,6 +68,31 @@ describe.each(MODELS)('$name as the page loads it', ({ name, samples }) => {
       expect(replies[i]!.text.trim()).toBe(turn.reply)
       if (i > 0) expect(replies[i]!.reusedTokens).toBeGreaterThan(replies[i]!.imageTokens)
     }
+  })
+
+  test('says each further word in one submit of 28 dispatches, the next one under way before it is read', async () => {
+    const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups')
+    const submit = vi.spyOn(GPUQueue.prototype, 'submit')
+    const dispatchesAtSubmit: number[] = []
+    const submitsAtToken: number[] = []
+    submit.mockImplementation(function (this: GPUQueue, buffers) {
+      dispatchesAtSubmit.push(dispatch.mock.calls.length)
+      realSubmit.call(this, buffers)
+    })
+    try {
+      const messages: ChatMessage[] = [{ role: 'user', text: 'What shape is it?' }]
+      await engine.ask({ messages, sampling: GREEDY, maxNewTokens: 8 }, (event) => {
+        if (event.type === 'token') submitsAtToken.push(dispatchesAtSubmit.length)
+      })
+    } finally {
+      dispatch.mockRestore()
+      submit.mockRestore()
+    }
+    const steps = dispatchesAtSubmit.slice(1).map((count, i) => count - dispatchesAtSubmit[i]!)
+    expect(steps.length).toBeGreaterThan(2)
+    // Embedding, 6 a layer (projections, rotation and cache, attention, output, gate and up, down), logits, argmax in 2.
+    expect(steps).toEqual(steps.map(() => 1 + 4 * 6 + 1 + 2))
+    expect(submitsAtToken.slice(0, 3)).toEqual([2, 3, 4])
   })
 })
 

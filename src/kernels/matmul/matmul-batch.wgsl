@@ -53,10 +53,10 @@ fn matmul_batch(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_ind
     let w1 = w[at1 + chunk];
     let w2 = w[at2 + chunk];
     let w3 = w[at3 + chunk];
-    let s0 = affine_of(at0 + chunk);
-    let s1 = affine_of(at1 + chunk);
-    let s2 = affine_of(at2 + chunk);
-    let s3 = affine_of(at3 + chunk);
+    let s0 = affine(scales[block_of(at0 + chunk)]);
+    let s1 = affine(scales[block_of(at1 + chunk)]);
+    let s2 = affine(scales[block_of(at2 + chunk)]);
+    let s3 = affine(scales[block_of(at3 + chunk)]);
     for (var i = 0u; i < CHUNK4; i++) {
       let columns = mat4x4f(
         unscaled(w0, i) * s0.x + s0.y,

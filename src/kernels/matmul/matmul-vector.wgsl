@@ -7,13 +7,9 @@
 //   residual  [1, N]        f32    read    where HAS_RESIDUAL
 //   y         [1, N]        f32    update  columns col_start to col_start + rows
 //
-// LANES lanes walk 4 weight rows together, a 16-byte chunk of each at a time, so that x is read once for the 4 and
-// several loads are in flight. Quantised chunks are summed as they are; scale and min are applied once a block. The
-// lanes' sums meet in workgroup memory after the only barrier, added in a fixed order.
-
-const LANES = 8u;  // lanes a weight row is spread over, a power of two
-const WG = 64u;    // lanes of the workgroup
-const OUTPUTS = WG / LANES * 4u;  // weight rows of a workgroup
+// A lane walks 4 weight rows together, a 16-byte chunk of each at a time (wgsl/chunk-products.wgsl): on GPUs a share of
+// their chunks (wgsl/walk-lanes.wgsl), sums meeting at the end in a fixed order, on CPU adapters with subgroups all of
+// them (wgsl/walk-rows.wgsl).
 
 struct Params {
   M: u32,
@@ -33,50 +29,40 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-var<workgroup> partial: array<vec4f, WG>;
+fn row_at(i: u32) -> vec4f {
+  return x[i];
+}
 
 @compute @workgroup_size(WG)
 fn matmul_vector(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-  let first = params.n_start + wid.x * OUTPUTS;
-  let lane = local % LANES;
-  let row = first + local / LANES * 4u;
+  let row = params.n_start + first_row(wid.x, local, 4u);
   let last = params.rows - 1u;
   let chunks = params.K4 / CHUNK4;
   let at0 = min(row, last) * chunks;
-  let at1 = min(row + 1u, last) * chunks;
-  let at2 = min(row + 2u, last) * chunks;
-  let at3 = min(row + 3u, last) * chunks;
+  let at1 = min(row + ROW_STEP, last) * chunks;
+  let at2 = min(row + 2u * ROW_STEP, last) * chunks;
+  let at3 = min(row + 3u * ROW_STEP, last) * chunks;
 
-  var acc = vec4f();
-  for (var chunk = lane; chunk < chunks; chunk += LANES) {
-    let w0 = w[at0 + chunk];
-    let w1 = w[at1 + chunk];
-    let w2 = w[at2 + chunk];
-    let w3 = w[at3 + chunk];
-    var sums = vec4f();
-    var x_sum = vec4f();
-    for (var i = 0u; i < CHUNK4; i++) {
-      let a = x[chunk * CHUNK4 + i];
-      sums += a * mat4x4f(unscaled(w0, i), unscaled(w1, i), unscaled(w2, i), unscaled(w3, i));
-      x_sum += a;
-    }
-    if (W_DTYPE == W_Q4 || W_DTYPE == W_Q8) {
-      let s0 = affine_of(at0 + chunk);
-      let s1 = affine_of(at1 + chunk);
-      let s2 = affine_of(at2 + chunk);
-      let s3 = affine_of(at3 + chunk);
-      acc += vec4f(s0.x, s1.x, s2.x, s3.x) * sums + vec4f(s0.y, s1.y, s2.y, s3.y) * dot(x_sum, vec4f(1.0));
-    } else {
-      acc += sums;
+  var sums: array<vec4f, QUADS>;
+  for (var step = first_step(local); step * STEP_CHUNKS < chunks; step = next_step(step)) {
+    take_step(step, local);
+    for (var i = 0u; i < STEP_CHUNKS; i++) {
+      let chunk = step * STEP_CHUNKS + i;
+      let words = vec4u(
+        scales[block_of(at0 + chunk)],
+        scales[block_of(at1 + chunk)],
+        scales[block_of(at2 + chunk)],
+        scales[block_of(at3 + chunk)],
+      );
+      sums[0] += chunk_products(chunk, w[at0 + chunk], w[at1 + chunk], w[at2 + chunk], w[at3 + chunk], words);
     }
   }
-
-  partial[local] = acc;
-  workgroupBarrier();
-  if (local < OUTPUTS && first + local < params.rows) {
-    var sum = 0.0;
-    for (var l = 0u; l < LANES; l++) { sum += partial[local / 4u * LANES + l][local % 4u]; }
-    let n = params.col_start + first + local;
-    y[n] = epilogue(sum, 0u, n);
+  lanes_sum(local, &sums);
+  for (var r = 0u; r < 4u; r++) {
+    let from_row = row + r * ROW_STEP;
+    if (stores(local, r) && from_row < params.rows) {
+      let n = params.col_start + from_row;
+      y[n] = epilogue(sums[0][r], 0u, n);
+    }
   }
 }

@@ -5,11 +5,13 @@ import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import { bySharing, CHUNK, vectorForm } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
+import products from '../wgsl/chunk-products.wgsl?raw'
+import chunks from '../wgsl/chunks.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
 import broadcastRows from './broadcast-rows.wgsl?raw'
-import chunks from './chunks.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
@@ -52,7 +54,9 @@ const kernelFor = (name: string, wgsl: string, ...readers: string[]) =>
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
 const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets, broadcastRows)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
-const vectorKernel = kernelFor('matmul-vector', vectorWgsl, chunks)
+const vectorKernels = bySharing((includes, sharing) =>
+  kernelFor(`matmul-vector-${sharing}`, vectorWgsl, chunks, products, ...includes),
+)
 const batchKernel = kernelFor('matmul-batch', batchWgsl, chunks)
 
 export interface MatmulOptions {
@@ -65,9 +69,6 @@ export interface MatmulOptions {
 
 /** Most rows of x that take the batch form. */
 const BATCH_ROWS = 8
-
-/** Elements a 16-byte load brings. */
-const CHUNK: Readonly<Record<WeightDtype, number>> = { f32: 4, f16: 8, bf16: 8, q8: 16, q4: 32 }
 
 /**
  * Product with a weight, and what usually follows it: y = activation(x Wᵀ + bias) + residual.
@@ -124,13 +125,11 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
 function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
   if (M === 1) {
-    // More lanes a row make more workgroups where there are few rows; not measured on a GPU yet. CPU adapters have no
-    // use for that.
-    const LANES = caps.isSoftware ? 8 : N < 2048 ? 32 : 16
+    const { sharing, constants, groupRows } = vectorForm(caps, dtype, N, 4)
     return {
-      kernel: vectorKernel,
-      constants: { CHUNK: CHUNK[dtype], LANES },
-      tile: [1, 256 / LANES] as const,
+      kernel: vectorKernels[sharing],
+      constants: { CHUNK: CHUNK[dtype], ...constants },
+      tile: [1, groupRows] as const,
     }
   }
   const LANES = broadcastLanes(caps)

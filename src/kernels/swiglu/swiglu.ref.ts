@@ -1,4 +1,4 @@
-import type { GateActivation } from './swiglu'
+import type { GateActivation } from '../activation-kinds'
 
 /** Oracle in float64. Slow and obvious on purpose. */
 export function swigluRef(

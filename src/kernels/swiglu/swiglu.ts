@@ -1,4 +1,4 @@
-import { ACTIVATION_CODE, type Activation } from '../activation-kinds'
+import { ACTIVATION_CODE, type GateActivation } from '../activation-kinds'
 import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
@@ -42,9 +42,6 @@ const packedBackwardKernel = defineKernel({
   bindings: { dy: 'read', gateUp: 'read', dGateUp: 'write' },
   params: { count: 'u32', cols: 'u32' },
 })
-
-/** What the gate goes through: `silu` in SwiGLU (Llama, Qwen2, Phi-3), `gelu_tanh` in GeGLU (Gemma). */
-export type GateActivation = Extract<Activation, 'silu' | 'gelu_tanh'>
 
 /** Vecs along an axis and over a tensor, and the constants all four kernels take. */
 function sizes(length: number, shape: readonly number[], kind: GateActivation) {

@@ -171,6 +171,7 @@ const spellingOf =
 /** Weights by a connector's own names. */
 const respelled = (weights: Weights, spelling: Spelling, prefix = ''): Weights => ({
   matrix: (name) => weights.matrix(spelling(prefix + name)),
+  optionalMatrix: (name) => weights.optionalMatrix(spelling(prefix + name)),
   vector: (name) => weights.vector(spelling(prefix + name)),
   optionalVector: (name) => weights.optionalVector(spelling(prefix + name)),
   at: (name) => respelled(weights, spelling, `${prefix}${name}.`),

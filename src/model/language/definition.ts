@@ -43,7 +43,7 @@ export interface LanguageModel {
   /** Shapes: `tokens` u32 [capacity] -> [count, C] for tokens start .. start + count. */
   embed(enc: Encoder, tokens: Tensor, range: { start: number; count: number }): Tensor
   /**
-   * Shapes: x [T, C] -> [T, C] after the final norm; keys and values are appended at `position` of every layer's cache.
+   * Shapes: x [T, C] -> [T, C] before the final norm; keys and values are appended at `position` of every layer's cache.
    */
   forward(
     enc: Encoder,
@@ -52,7 +52,7 @@ export interface LanguageModel {
     position: number,
     options?: ForwardOptions,
   ): Tensor
-  /** Shapes: hidden [R, C] -> [R, V]. */
+  /** The final norm and the output matrix. Shapes: hidden [R, C] -> [R, V]. */
   logits(enc: Encoder, hidden: Tensor): Tensor
   /** Frees what it holds beside its weights. */
   destroy(gpu: Gpu): void

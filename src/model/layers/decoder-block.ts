@@ -1,16 +1,17 @@
 import {
   add,
-  appendKv,
   attention,
   rmsNorm,
   rmsNormBackward,
+  ropeAppend,
   type AttentionOptions,
   type Encoder,
   type KvCache,
+  type RowNorm,
   type Tensor,
 } from '../../kernels'
 import type { Segment } from '../language/definition'
-import { linearSpecs, under, vector, type ParameterSpecs, type Weights } from '../parameters'
+import { linearSpecs, stacked, under, vector, type ParameterSpecs, type Weights } from '../parameters'
 import { attendSegments, attendSegmentsBackward, type SegmentsSaved } from './causal-segments'
 import { GatedMlp, type HiddenRows } from './gated-mlp'
 import { Linear } from './linear'
@@ -36,11 +37,14 @@ export function decoderBlockSpecs(config: DecoderBlockConfig): ParameterSpecs {
   const { hiddenSize: C, intermediateSize: F, heads, kvHeads, headDim: D, qkvBias, mlpBias } = config
   const attention = config.fusedProjections
     ? under('self_attn.qkv_proj', linearSpecs((heads + 2 * kvHeads) * D, C, qkvBias))
-    : {
-        ...under('self_attn.q_proj', linearSpecs(heads * D, C, qkvBias)),
-        ...under('self_attn.k_proj', linearSpecs(kvHeads * D, C, qkvBias)),
-        ...under('self_attn.v_proj', linearSpecs(kvHeads * D, C, qkvBias)),
-      }
+    : under(
+        'self_attn',
+        stacked('qkv_proj', ['q_proj', 'k_proj', 'v_proj'], {
+          ...under('q_proj', linearSpecs(heads * D, C, qkvBias)),
+          ...under('k_proj', linearSpecs(kvHeads * D, C, qkvBias)),
+          ...under('v_proj', linearSpecs(kvHeads * D, C, qkvBias)),
+        }),
+      )
   const mlp = config.fusedProjections
     ? under('mlp.gate_up_proj', linearSpecs(2 * F, C, mlpBias))
     : {
@@ -113,16 +117,18 @@ export class DecoderBlock {
     const { position } = step
     const options = { heads, position, slidingWindow }
     const attended = enc.scope(() => {
-      const normed = this.norm(enc, x, this.inputNorm)
-      const { q, k, v, vStart } = this.qkv.forward(enc, normed, step)
-      appendKv(enc, cache, k, v, position, { kStart: 0, vStart })
+      const unturned = this.qkv.project(enc, x, this.rowNorm(this.inputNorm))
+      const q = ropeAppend(enc, unturned, cache, {
+        heads,
+        rotaryDim: step.rotaryDim,
+        frequencies: step.frequencies,
+        position,
+        scale: step.ropeScale,
+      })
       beforeAttention?.(q, options)
       return this.o.forward(enc, attention(enc, q, cache, options), { residual: x })
     })
-    return enc.scope(() => {
-      const normed = this.norm(enc, attended, this.postNorm)
-      return this.mlp.forward(enc, normed, attended)
-    })
+    return enc.scope(() => this.mlp.forwardNormed(enc, attended, this.rowNorm(this.postNorm), attended))
   }
 
   /**
@@ -188,6 +194,10 @@ export class DecoderBlock {
       const { y, saved } = attendSegments(enc, q, k, v, segments, this.config)
       return { q, k, v, saved, attended: this.o.forward(enc, y, { residual: x }) }
     })
+  }
+
+  private rowNorm(gain: Tensor): RowNorm {
+    return { gain, eps: this.config.rmsNormEps }
   }
 
   private norm(enc: Encoder, x: Tensor, weight: Tensor): Tensor {

@@ -1,6 +1,5 @@
 import {
   embedding,
-  matmul,
   rmsNorm,
   rmsNormBackward,
   ropeChange,
@@ -29,6 +28,7 @@ import {
   type DecoderBlockConfig,
 } from './decoder-block'
 import { InputHistory } from './input-history'
+import { Linear } from './linear'
 import type { Rotation } from './qkv'
 import { RopeTable } from './rope-config'
 
@@ -58,6 +58,7 @@ export function decoderSpecs(config: DecoderConfig): ParameterSpecs {
 export class Decoder implements TrainableLanguageModel {
   private readonly embedTokens: Weight
   readonly lmHead: Weight
+  private readonly head: Linear
   private readonly norm: Tensor
   private readonly blocks: DecoderBlock[]
   private readonly ropeTable: RopeTable
@@ -69,6 +70,7 @@ export class Decoder implements TrainableLanguageModel {
   ) {
     this.embedTokens = weights.matrix('model.embed_tokens.weight')
     this.lmHead = weights.matrix('lm_head.weight')
+    this.head = new Linear(this.lmHead, undefined)
     this.ropeTable = new RopeTable(config.rope)
     const change = ropeChange(config.rope)
     if (change?.kind === 'switch') this.history = new InputHistory(change.beyond, config.hiddenSize)
@@ -105,8 +107,7 @@ export class Decoder implements TrainableLanguageModel {
       }
       history.store(enc, first, x, { position, sequenceLength, hooked })
     }
-    const hidden = this.layers(enc, x, caches, position, { ...options, sequenceLength })
-    return this.finalNorm(enc, hidden)
+    return this.layers(enc, x, caches, position, { ...options, sequenceLength })
   }
 
   rotationKey(sequenceLength: number): number {
@@ -204,7 +205,7 @@ export class Decoder implements TrainableLanguageModel {
   }
 
   logits(enc: Encoder, hidden: Tensor): Tensor {
-    return matmul(enc, hidden, this.lmHead, {})
+    return this.head.forwardNormed(enc, hidden, { gain: this.norm, eps: this.config.rmsNormEps })
   }
 
   destroy(gpu: Gpu): void {

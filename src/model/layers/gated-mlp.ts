@@ -1,10 +1,16 @@
 import {
+  gatedMatmul,
+  gatedMatmulFits,
+  rmsNorm,
   swiglu,
   swigluBackward,
   swigluPacked,
   swigluPackedBackward,
+  weightRows,
   type Encoder,
+  type RowNorm,
   type Tensor,
+  type Weight,
 } from '../../kernels'
 import type { Weights } from '../parameters'
 import { Linear } from './linear'
@@ -20,9 +26,13 @@ export class GatedMlp {
     return new GatedMlp(isFused ? fusedGate(mlp) : separateGate(mlp), Linear.at(mlp.at('down_proj')))
   }
 
-  /** Shapes: x [T, C] -> [T, C]; residual [T, C] is added. */
-  forward(enc: Encoder, x: Tensor, residual: Tensor): Tensor {
-    return this.forwardHidden(enc, this.hidden(enc, x), residual)
+  /** Of the rows' RMS norm. Shapes: x [T, C] -> [T, C]; residual [T, C] is added. */
+  forwardNormed(enc: Encoder, x: Tensor, norm: RowNorm, residual: Tensor): Tensor {
+    const { halves } = this.gate
+    if (halves && gatedMatmulFits(x, ...halves)) {
+      return this.down.forward(enc, gatedMatmul(enc, x, ...halves, norm), { residual })
+    }
+    return this.forwardHidden(enc, this.hidden(enc, rmsNorm(enc, x, norm.gain, norm.eps)), residual)
   }
 
   /** Gate and up, apart or in one. Shapes: x [T, C] -> [T, F] twice, or [T, 2F]. */
@@ -30,7 +40,7 @@ export class GatedMlp {
     return this.gate.project(enc, x)
   }
 
-  /** As `forward`, from the hidden rows. Shapes: residual [T, C] -> [T, C]. */
+  /** From the hidden rows. Shapes: residual [T, C] -> [T, C]. */
   forwardHidden(enc: Encoder, hidden: HiddenRows, residual: Tensor): Tensor {
     return enc.scope(() => this.down.forward(enc, this.gate.join(enc, hidden), { residual }))
   }
@@ -45,6 +55,8 @@ export class GatedMlp {
 export type HiddenRows = readonly Tensor[]
 
 interface Gate {
+  /** Weights of the gate and of what it multiplies, where neither has a bias. */
+  readonly halves: readonly [gate: Weight, up: Weight] | undefined
   /** Shapes: x [T, C] -> hidden rows. */
   project(enc: Encoder, x: Tensor): HiddenRows
   /** Shapes: hidden rows -> [T, F]. */
@@ -57,6 +69,7 @@ function separateGate(mlp: Weights): Gate {
   const gate = Linear.at(mlp.at('gate_proj'))
   const up = Linear.at(mlp.at('up_proj'))
   return {
+    halves: gate.bias || up.bias ? undefined : [gate.weight, up.weight],
     project: (enc, x) => [gate.forward(enc, x), up.forward(enc, x)],
     join: (enc, [gateRows, upRows]) => swiglu(enc, gateRows!, upRows!),
     backward(enc, dy, [gateRows, upRows]) {
@@ -68,7 +81,10 @@ function separateGate(mlp: Weights): Gate {
 
 function fusedGate(mlp: Weights): Gate {
   const gateUp = Linear.at(mlp.at('gate_up_proj'))
+  const F = gateUp.weight.rows / 2
+  const canSplit = F % 64 === 0 && !gateUp.bias
   return {
+    halves: canSplit ? [weightRows(gateUp.weight, 0, F), weightRows(gateUp.weight, F, F)] : undefined,
     project: (enc, x) => [gateUp.forward(enc, x)],
     join: (enc, [rows]) => swigluPacked(enc, rows!),
     backward: (enc, dy, [rows]) => gateUp.backward(enc, swigluPackedBackward(enc, dy, rows!)),

@@ -4,8 +4,12 @@ import {
   matmul,
   matmulBackward,
   matmulWeightBackward,
+  normMatmul,
+  normMatmulFits,
+  rmsNorm,
   type Activation,
   type Encoder,
+  type RowNorm,
   type Tensor,
   type Weight,
 } from '../../kernels'
@@ -26,6 +30,12 @@ export class Linear {
   /** Shapes: x [..., in] -> [..., out]; residual [..., out] is added after the activation. */
   forward(enc: Encoder, x: Tensor, after: { activation?: Activation; residual?: Tensor } = {}): Tensor {
     return matmul(enc, x, this.weight, { bias: this.bias, ...after })
+  }
+
+  /** Of the rows' RMS norm, which takes no dispatch of its own for one row. Shapes: x [..., in] -> [..., out]. */
+  forwardNormed(enc: Encoder, x: Tensor, norm: RowNorm): Tensor {
+    if (normMatmulFits(enc.gpu.caps, x, this.weight)) return normMatmul(enc, x, norm, this.weight, this.bias)
+    return enc.scope(() => this.forward(enc, rmsNorm(enc, x, norm.gain, norm.eps)))
   }
 
   /** dLoss/dx, without what followed; added to `into` where that is given. Shapes: dy [..., out] -> [..., in]. */

@@ -1,4 +1,15 @@
-import { concatColumns, rope, ropeBackward, sliceColumns, type Encoder, type Tensor } from '../../kernels'
+import {
+  concatColumns,
+  normMatmulFits,
+  rmsNorm,
+  rope,
+  ropeBackward,
+  sliceColumns,
+  type Encoder,
+  type HeadColumns,
+  type RowNorm,
+  type Tensor,
+} from '../../kernels'
 import type { Weights } from '../parameters'
 import type { DecoderBlockConfig } from './decoder-block'
 import { Linear } from './linear'
@@ -26,6 +37,13 @@ export interface Projected {
   readonly vStart: number
 }
 
+/** Queries, keys and values as they are before the first two are rotated. */
+export interface Unturned {
+  readonly q: HeadColumns
+  readonly k: HeadColumns
+  readonly v: HeadColumns
+}
+
 /** Gradients by the rotated queries and keys, and by the values. */
 export interface ProjectedGradients {
   readonly dq: Tensor
@@ -35,6 +53,8 @@ export interface ProjectedGradients {
 
 /** Queries, keys and values of a decoder block, the first two rotated. */
 export interface Qkv {
+  /** Of the rows' RMS norm. Shapes: x [T, C] -> heads within rows [T, any]. */
+  project(enc: Encoder, x: Tensor, norm: RowNorm): Unturned
   /** Shapes: normed [T, C] -> q [T, H*D], k [T, KV*D], v [T, KV*D] from `vStart` on. */
   forward(enc: Encoder, normed: Tensor, rotation: Rotation): Projected
   /** dLoss/dnormed. Shapes: dq [T, H*D], dk and dv [T, KV*D] -> [T, C]. */
@@ -68,7 +88,19 @@ function separateQkv(config: DecoderBlockConfig, attn: Weights): Qkv {
   const q = Linear.at(attn.at('q_proj'))
   const k = Linear.at(attn.at('k_proj'))
   const v = Linear.at(attn.at('v_proj'))
+  const whole = wholeQkv(config, attn)
   return {
+    project(enc, x, norm) {
+      if (whole) return whole(enc, x, norm)
+      const normed = normMatmulFits(enc.gpu.caps, x, q.weight)
+        ? undefined
+        : rmsNorm(enc, x, norm.gain, norm.eps)
+      const part = (linear: Linear) => ({
+        rows: normed ? linear.forward(enc, normed) : linear.forwardNormed(enc, x, norm),
+        start: 0,
+      })
+      return { q: part(q), k: part(k), v: part(v) }
+    },
     forward: (enc, normed, rotation) => ({
       q: rope(enc, q.forward(enc, normed), turned(config, rotation, 0, heads)),
       k: rope(enc, k.forward(enc, normed), turned(config, rotation, 0, kvHeads)),
@@ -90,6 +122,7 @@ function fusedQkv(config: DecoderBlockConfig, attn: Weights): Qkv {
   const qkv = Linear.at(attn.at('qkv_proj'))
   const kStart = heads * headDim
   return {
+    project: wholeProjection(config, qkv),
     forward(enc, normed, rotation) {
       const rows = qkv.forward(enc, normed)
       return {
@@ -106,6 +139,27 @@ function fusedQkv(config: DecoderBlockConfig, attn: Weights): Qkv {
         return qkv.backward(enc, concatColumns(enc, parts))
       }),
   }
+}
+
+/** Projection by one matrix whose rows are those of q, k and v in that order. */
+const wholeProjection =
+  ({ heads, kvHeads, headDim }: DecoderBlockConfig, qkv: Linear): Qkv['project'] =>
+  (enc, x, norm) => {
+    const rows = qkv.forwardNormed(enc, x, norm)
+    const kStart = heads * headDim
+    return {
+      q: { rows, start: 0 },
+      k: { rows, start: kStart },
+      v: { rows, start: kStart + kvHeads * headDim },
+    }
+  }
+
+/** Separate matrices lie in one piece where their sizes allow it (`decoderBlockSpecs`). */
+function wholeQkv(config: DecoderBlockConfig, attn: Weights): Qkv['project'] | undefined {
+  const weight = attn.optionalMatrix('qkv_proj.weight')
+  const bias = attn.optionalVector('qkv_proj.bias')
+  if (!weight || (config.qkvBias && !bias)) return undefined
+  return wholeProjection(config, new Linear(weight, bias))
 }
 
 /** Values in rows of their own. Shapes: -> [T, KV*D]. */

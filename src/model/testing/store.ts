@@ -14,11 +14,12 @@ export function storeFrom(
   for (const [name, spec] of Object.entries(specs)) {
     const values = valueOf(name)
     if (spec.kind === 'vector') {
-      gpu.device.queue.writeBuffer(store.addVector(name, spec.shape).buffer, 0, values)
+      const { buffer, offset } = store.addVector(name, spec.shape, spec.within)
+      gpu.device.queue.writeBuffer(buffer, offset, values)
       continue
     }
     const [rows, cols] = matrixShape(spec)
-    const weight = store.addMatrix(name, rows, cols, dtype)
+    const weight = store.addMatrix(name, rows, cols, dtype, spec.within)
     const raw = uploadTensor(gpu, `raw ${name}`, [values.length], new Uint32Array(values.buffer))
     packRows(enc, weight, raw, { rowStart: 0, rows, dtype: 'f32' })
     enc.end()

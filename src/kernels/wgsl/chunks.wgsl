@@ -1,13 +1,19 @@
 // A 16-byte chunk of a weight's row as it is held, four elements at a time; layouts in src/kernels/weight.ts.
-// Reads the binding `scales` (array<u32>) and the unpackers of wgsl/weights.wgsl; the kernel loads the chunks.
+// Needs the unpackers of wgsl/weights.wgsl; kernels load the chunks and the words of their scales.
 
 const CHUNK = 4u;  // elements of 16 bytes: 4 f32, 8 f16 or bf16, 16 q8, 32 q4
 const CHUNK4 = CHUNK / 4u;
+const BLOCK = 32u;  // elements of a quantised block, which share a word of scales
 
-/// Scale and offset of a chunk's quantised values.
-fn affine_of(chunk: u32) -> vec2f {
-  if (W_DTYPE == W_Q4) { return unpack2x16float(scales[chunk]); }
-  if (W_DTYPE == W_Q8) { return vec2f(bitcast<f32>(scales[chunk / 2u]), 0.0); }
+/// Index of the word of scales that a chunk's elements share.
+fn block_of(chunk: u32) -> u32 {
+  return chunk * CHUNK / BLOCK;
+}
+
+/// Scale and offset of quantised values from their block's word; (1, 0) for dense weights.
+fn affine(word: u32) -> vec2f {
+  if (W_DTYPE == W_Q4) { return unpack2x16float(word); }
+  if (W_DTYPE == W_Q8) { return vec2f(bitcast<f32>(word), 0.0); }
   return vec2f(1.0, 0.0);
 }
 
