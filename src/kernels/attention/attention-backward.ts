@@ -4,14 +4,9 @@ import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
-import {
-  broadcastLanes,
-  dispatchBroadcast,
-  dispatchBroadcastBackward,
-  fitsBroadcastBackward,
-} from './broadcast'
+import { broadcastLanes, dispatchBroadcastBackward, fitsBroadcastBackward } from './broadcast'
 import { repackRows, stridedHeads, transposeHeads } from './repack'
-import { dispatchTiles } from './tile'
+import { attendRows } from './rows'
 
 const kernel = defineKernel({
   name: 'attention-backward',
@@ -166,34 +161,25 @@ const cutHeads = (enc: Encoder, x: Tensor, heads: number, { D, D4 }: Sizes) =>
 
 /** y with padded heads, and lse. */
 function forward(enc: Encoder, sizes: Sizes, q: Tensor, k: Tensor, v: Tensor): AttentionSaved {
-  const { T, H, KV, D, D4, scale, window } = sizes
+  const { T, H, KV, D, scale, window } = sizes
   const G = H / KV
   return enc.scope(() => {
-    const y = enc.temp([T, H * D4 * 4], 'f32', 'attention')
     const lse = enc.temp([1, KV, Math.ceil((T * G) / 4) * 4], 'f32', 'attention lse')
-    const values = stridedHeads(enc, v, { B: 1, KV, G: 1, D })
-    const causal = { position: 0, window }
-    const call = { dtype: 'f32' as const, y, lse, B: 1, T, S: T, KV, G, D4, scale, causal }
-    if (broadcastLanes(enc.gpu.caps)) {
-      dispatchBroadcast(enc, {
-        ...call,
-        q: stridedHeads(enc, q, { B: 1, KV, G, D }),
-        k: stridedHeads(enc, k, { B: 1, KV, G: 1, D }),
-        transposed: false,
-        v: values,
-      })
-    } else {
-      dispatchTiles(enc, {
-        ...call,
-        q: transposeHeads(enc, q, { B: 1, KV, G, D }),
-        k: transposeHeads(enc, k, { B: 1, KV, G: 1, D }),
-        v: values.tensor,
-        vRow: values.row,
-        vStart: values.start,
-        vHead: values.head,
-        vBatch: values.batch,
-      })
-    }
+    const y = attendRows(enc, {
+      q,
+      k,
+      v,
+      start: { q: 0, k: 0, v: 0 },
+      lse,
+      B: 1,
+      T,
+      S: T,
+      KV,
+      G,
+      D,
+      scale,
+      causal: { position: 0, window },
+    })
     return { y, lse }
   })
 }

@@ -9,8 +9,9 @@
 //   y        [B*T, heads, D4]                  vec4f  write  one row a query head (MODE 0 and 1) or key
 //   lse      [B*KV, lse_row]                   f32    write  log of a row's sum of exponentials; if lse_row > 0, in MODE 0
 //
-// A workgroup is one subgroup and makes 4 LANES rows x COLUMNS vectors of y, four rows a lane. Lanes hold the values of four
-// keys, with 8 of them the upper four those of the columns behind, and broadcast them. No barriers.
+// A workgroup is one subgroup and makes 4 LANES rows x 4 vectors of y, four rows a lane. Each lane loads weights of its own
+// rows and values of one key; of 8 lanes the upper four hold the same keys' other columns. Registers are broadcast, no
+// barriers. Softmax is normalised at the end, so that s need hold but exponentials.
 // Limits: subgroups of exactly LANES = 4 or 8 lanes.
 
 struct Params {

@@ -5,6 +5,7 @@ import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { broadcastLanes, dispatchBroadcast } from './broadcast'
 import { DECODE_ROWS, dispatchDecode } from './decode'
 import { repackRows, stridedHeads, transposeHeads } from './repack'
+import { attendRows } from './rows'
 import { dispatchTiles } from './tile'
 
 export interface AttentionOptions {
@@ -136,44 +137,21 @@ export function attentionFull(
   if (valid < 1 || valid > S) throw new ShapeError(`attention: validKeys should be 1 to ${S} but is ${valid}`)
 
   return enc.scope(() => {
-    // Vector loads need head dims and columns in fours; other values are copied into such a form first.
-    const G = H / KV
-    const D4 = Math.ceil(D / 4)
-    const y = enc.temp([B * T, H * D4 * 4], 'f32', 'attention')
-    const values = stridedHeads(enc, v, { B, KV, G: 1, D, start: vStart })
-    const call = {
-      dtype: 'f32' as const,
-      y,
+    const y = attendRows(enc, {
+      q,
+      k,
+      v,
+      start: { q: qStart, k: kStart, v: vStart },
       B,
       T,
       S: valid,
       KV,
-      G,
-      D4,
+      G: H / KV,
+      D,
       scale: options.scale ?? 1 / Math.sqrt(D),
       causal: undefined,
-    }
-    if (broadcastLanes(enc.gpu.caps)) {
-      dispatchBroadcast(enc, {
-        ...call,
-        q: stridedHeads(enc, q, { B, KV, G, D, start: qStart }),
-        k: stridedHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
-        transposed: false,
-        v: values,
-      })
-    } else {
-      dispatchTiles(enc, {
-        ...call,
-        q: transposeHeads(enc, q, { B, KV, G, D, start: qStart }),
-        k: transposeHeads(enc, k, { B, KV, G: 1, D, start: kStart }),
-        v: values.tensor,
-        vRow: values.row,
-        vStart: values.start,
-        vHead: values.head,
-        vBatch: values.batch,
-      })
-    }
-    return D % 4 === 0 ? y : repackRows(enc, y, H, D4 * 4, D)
+    })
+    return D % 4 === 0 ? y : repackRows(enc, y, H, Math.ceil(D / 4) * 4, D)
   })
 }
 
