@@ -47,6 +47,7 @@ export { matmul, type MatmulOptions } from './matmul/matmul'
 export { matmulBackward, matmulWeightBackward } from './matmul/matmul-backward'
 export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'
 export { packRows, unpackRows, widen, type PackOptions, type RawDtype } from './pack/pack'
+export { uploadRows, uploadVector } from './pack/upload'
 export { columnSums, meanRows, meanRowsBackward } from './mean-rows/mean-rows'
 export { embedPatches, patchify, spaceToDepth, type SpaceToDepthOptions } from './patch-embed/patch-embed'
 export {
