@@ -27,7 +27,9 @@ const { values, positionals } = parseArgs({
 })
 const folder = positionals[0] ?? join(root, '.cache/full-shape')
 if (!existsSync(join(folder, 'config.json'))) {
-  console.error(`load-speed: expected a checkpoint in ${folder}; write one with node tools/full-shape.mjs write`)
+  console.error(
+    `load-speed: expected a checkpoint in ${folder}; write one with node tools/full-shape.mjs write`,
+  )
   process.exit(1)
 }
 const bundle = await bundleForNode('tools/load-speed/main.ts', 'dist/load-speed/main.js')

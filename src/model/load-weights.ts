@@ -1,12 +1,4 @@
-import {
-  Encoder,
-  uploadRows,
-  uploadVector,
-  type Arena,
-  type Gpu,
-  type Tensor,
-  type Weight,
-} from '../kernels'
+import { Encoder, uploadRows, uploadVector, type Arena, type Gpu, type Tensor, type Weight } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
 import type { StartHash } from './checkpoint/hasher'
 import type { StreamProgress } from './checkpoint/progress'

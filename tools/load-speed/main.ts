@@ -92,8 +92,6 @@ for (let round = 0; round < rounds; round++) {
   fetched.push(await timed(fetchAll))
   loaded.push(await timed(load))
 }
-console.log(
-  JSON.stringify({ adapter: report.adapter.description, loadMs, firstTokenMs, fetched, loaded }),
-)
+console.log(JSON.stringify({ adapter: report.adapter.description, loadMs, firstTokenMs, fetched, loaded }))
 await engine.close()
 process.exit()

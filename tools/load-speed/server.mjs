@@ -11,7 +11,9 @@ const files = new Map()
 for (const name of readdirSync(folder)) {
   if (statSync(join(folder, name)).isFile()) files.set(name, readFileSync(join(folder, name)))
 }
-const sums = [...files].map(([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`)
+const sums = [...files].map(
+  ([name, bytes]) => `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`,
+)
 files.set('SHA256SUMS', Buffer.from(sums.join('')))
 
 const server = createServer((request, response) => {

@@ -21,6 +21,7 @@ export function uploadRows(
     enc.end()
     return
   }
+  const { queue } = enc.gpu.device
   const rowBytes = (weight.stride / ELEMENTS_PER_WORD[dtype]) * 4
   for (const part of weight.parts) {
     const first = Math.max(rowStart, part.rowStart)
@@ -28,8 +29,10 @@ export function uploadRows(
     if (first >= end) continue
     const { buffer, offset } = part.data
     const from = bytes.subarray((first - rowStart) * rowBytes, (end - rowStart) * rowBytes)
-    enc.gpu.device.queue.writeBuffer(buffer, offset + (first - part.rowStart) * rowBytes, from)
+    queue.writeBuffer(buffer, offset + (first - part.rowStart) * rowBytes, from)
   }
+  // Writes wait for a submit; the GPU copies these while the next bytes are fetched.
+  queue.submit([])
 }
 
 /**
@@ -37,7 +40,12 @@ export function uploadRows(
  *
  * Throws: as widen.
  */
-export function uploadVector(enc: Encoder, out: Tensor, bytes: Uint8Array<ArrayBuffer>, dtype: RawDtype): void {
+export function uploadVector(
+  enc: Encoder,
+  out: Tensor,
+  bytes: Uint8Array<ArrayBuffer>,
+  dtype: RawDtype,
+): void {
   const elementBytes = dtype === 'f32' ? 4 : 2
   widen(enc, uploadRaw(enc, bytes), dtype, bytes.length / elementBytes, out)
   enc.end()

@@ -226,7 +226,8 @@ class Keeper {
       // What is being written at this moment is counted nowhere yet; `write` forgets it all.
       if (isWriting) return
       if (how === 'wait' && !signal?.aborted) this.park(keyFrom(at), writing)
-      else if (how === 'keep' && whole && !this.unjudged.has(whole.path)) this.unjudged.set(whole.path, writing)
+      else if (how === 'keep' && whole && !this.unjudged.has(whole.path))
+        this.unjudged.set(whole.path, writing)
       else if (whole) this.end(() => writer.abort())
       else this.end(() => (how === 'keep' ? writer.close() : writer.abort()))
     }

@@ -16,7 +16,7 @@ export interface StreamProgress {
   cached?: boolean
 }
 
-/** At most ten reports a second, and one for each file begun: its first bytes may be long in coming. */
+/** At most ten reports a second, and one for each file begun that is shown: its first bytes may be long in coming. */
 const REPORT_EVERY_MS = 100
 
 /** The speed shown follows a change within about this time. */
@@ -53,7 +53,7 @@ export class ProgressMeter {
     this.#doneBytes -= this.#doneBytesOf[index] ?? 0
     this.#reportedBytes = Math.min(this.#reportedBytes, this.#doneBytes)
     this.#doneBytesOf[index] = 0
-    this.#report(true)
+    this.#report(this.#current() === index)
   }
 
   add(index: number, bytes: number): void {

@@ -120,7 +120,7 @@ class TensorStream {
     const { onProgress = () => undefined, now = () => performance.now() } = options
     const blocks = files.flatMap(({ runs }) => runs.flatMap((run) => run.blocks))
     const largest = blocks.reduce((most, { start, end }) => Math.max(most, end - start), 0)
-    this.pool = new BlockPool(largest, BLOCKS)
+    this.pool = new BlockPool(largest, BLOCKS, options.signal)
     this.meter = new ProgressMeter(files, onProgress, now)
     this.report = {
       peakHostBytes: 0,
@@ -151,15 +151,18 @@ class TensorStream {
       this.report.hashTrouble = reasonOf(error)
       return undefined
     })
+    const drop = () => void starting.then((hash) => hash?.drop())
+    const { signal } = this.options
+    signal.addEventListener('abort', drop)
     try {
       await this.readRuns(index, starting)
-      const hash = await starting
-      const found = hash && (await abortable(hash.digest(), this.options.signal))
+      const found = await (await starting)?.digest()
       await source.copies?.judge(path, found === sha256)
       if (found === sha256) this.tellVerified(index, sha256)
       else if (found !== undefined) throw wrongHash(source, path, sha256, found)
     } finally {
-      void starting.then((hash) => hash?.drop())
+      signal.removeEventListener('abort', drop)
+      drop()
     }
   }
 
@@ -198,7 +201,7 @@ class TensorStream {
       for (let used = 0; used < chunk.byteLength;) {
         if (!block) {
           block = rest.next().value!
-          bytes = new Uint8Array(await abortable(pool.take(), this.options.signal), 0, block.end - block.start)
+          bytes = new Uint8Array(await pool.take(), 0, block.end - block.start)
           filled = 0
         }
         const taken = Math.min(bytes.byteLength - filled, chunk.byteLength - used)
@@ -227,13 +230,17 @@ class TensorStream {
     this.turn = this.turn.then(async () => {
       for (const { entry, byteOffset, start, end } of pieces) {
         throwIfAborted(signal)
-        const written = this.sink.write(entry, byteOffset, bytes.subarray(start - blockStart, end - blockStart))
+        const written = this.sink.write(
+          entry,
+          byteOffset,
+          bytes.subarray(start - blockStart, end - blockStart),
+        )
         if (written) await abortable(written, signal)
         this.report.writtenBytes += end - start
       }
     })
     await this.turn
     const hash = await starting
-    this.pool.give(hash ? await abortable(hash.update(bytes), signal) : bytes.buffer)
+    this.pool.give(hash ? await hash.update(bytes) : bytes.buffer)
   }
 }
