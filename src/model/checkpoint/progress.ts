@@ -16,7 +16,7 @@ export interface StreamProgress {
   cached?: boolean
 }
 
-/** At most ten reports a second, and one for each file begun that is shown: its first bytes may be long in coming. */
+/** At most ten reports a second, and one for each file that begins or ends. */
 const REPORT_EVERY_MS = 100
 
 /** The speed shown follows a change within about this time. */
@@ -59,7 +59,8 @@ export class ProgressMeter {
   add(index: number, bytes: number): void {
     this.#doneBytesOf[index]! += bytes
     this.#doneBytes += bytes
-    this.#report(this.#doneBytes === this.#totalBytes)
+    // Another file is shown from now on, and its first bytes may be long in coming.
+    this.#report(this.#doneBytesOf[index] === this.#files[index]!.bytes)
   }
 
   /** The first file that is not done yet, of those begun. */
