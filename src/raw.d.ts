@@ -3,3 +3,9 @@ declare module '*.wgsl?raw' {
   const source: string
   export default source
 }
+
+/** Code of a thread of Node's. */
+declare module '*.cjs?raw' {
+  const source: string
+  export default source
+}

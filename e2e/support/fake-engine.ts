@@ -255,6 +255,7 @@ export function connectEngine(
         towers: modes.has('towers') ? TOWERS.map(([name]) => name) : [],
         gpuBytes: 17e6,
         peakHostBytes: 20e6,
+        files: [],
         loadMs: 400,
         notes: modes.has('towers') ? ['siglip runs on the CPU: its encoder does not share the GPU.'] : [],
       }

@@ -2,6 +2,7 @@ import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/
 import { Engine, type EngineHost, type ResolveRepository } from '../worker/engine'
 import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
+import { startHashInThread } from './hash-threads'
 import { openSource } from '../model/checkpoint/open-source'
 import { resolveRepository, type ResolvedModel, type ResolveOptions } from './model-source'
 
@@ -15,6 +16,7 @@ export async function createEngine(
     ...host,
     gpu: await openNodeGpu(adapter),
     imageCodecs: nodeCodecLoader,
+    startHash: startHashInThread,
     onnx: () => import('./onnx-node').then((module) => module.openNodeOnnxRuntime()),
     ...(resolveRepository && { resolveRepository }),
   })

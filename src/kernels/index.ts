@@ -50,6 +50,7 @@ export { matmulBackward, matmulWeightBackward } from './matmul/matmul-backward'
 export { mlpProjector, mlpProjectorFits } from './mlp-projector/mlp-projector'
 export { normMatmul, normMatmulFits, type RowNorm } from './norm-matmul/norm-matmul'
 export { packRows, unpackRows, widen, type PackOptions, type RawDtype } from './pack/pack'
+export { uploadRows, uploadVector } from './pack/upload'
 export { columnSums, meanRows, meanRowsBackward } from './mean-rows/mean-rows'
 export { embedPatches, patchify, spaceToDepth, type SpaceToDepthOptions } from './patch-embed/patch-embed'
 export {

@@ -9,14 +9,17 @@ import {
   type Variant,
 } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
+import type { StartHash } from './checkpoint/hasher'
 import type { StreamProgress } from './checkpoint/progress'
+import type { StreamedFile } from './checkpoint/stream-tensors'
 import type { PictureConnector } from './connector/definition'
 import { Conversation } from './conversation'
 import { embedPrompt, PREFILL_ROWS } from './generate'
 import type { Codecs } from './image/codecs'
 import { ImageFeatures } from './image-features'
-import { loadWeights } from './load-weights'
+import { AllocatedWeights } from './load-weights'
 import type { MemoryPlan } from './plan'
+import type { WeightStore } from './parameters'
 import type { OnnxLoader } from './onnx/runtime'
 import { towerLoader } from './load-tower'
 import type { OpenByteStore } from './tower-keeper'
@@ -39,12 +42,14 @@ export class ChatModel {
     readonly conversation: Conversation,
     readonly eosTokenIds: ReadonlySet<number>,
     readonly peakHostBytes: number,
+    /** What its weights were read from, and which of it was found to have the hash it should have. */
+    readonly files: readonly StreamedFile[],
     /** What a reader may want to know about how it runs. */
     readonly notes: ReadonlySet<string>,
   ) {}
 
   /**
-   * Loads weights, allocates the conversation and compiles every kernel it will use.
+   * Allocates weights and conversation, then streams the weights while every kernel that will be used is compiled.
    *
    * Throws: as loadWeights, Tokenizer.from and ExternalTower.open; nothing stays allocated then.
    */
@@ -56,6 +61,7 @@ export class ChatModel {
       codecs: Codecs
       onnx?: OnnxLoader | undefined
       towerStore?: OpenByteStore | undefined
+      startHash?: StartHash | undefined
       template?: string | undefined
       signal: AbortSignal
       onProgress: (progress: ModelProgress) => void
@@ -68,44 +74,73 @@ export class ChatModel {
     const staged = (vision?.towers ?? []).filter((_, i) => !plan.towers[i]!.resident)
     const arena = new Arena(gpu)
     const notes = new Set<string>()
+    // What fails first stops the rest; a failure of the GPU may come while weights stream, or the other way round.
+    const failure = new AbortController()
+    const either = AbortSignal.any([signal, failure.signal])
+    let weights: WeightStore | undefined
     let vlm: Vlm | undefined
     let conversation: Conversation | undefined
+    let work: Promise<unknown>[] = []
     try {
-      const { weights, peakHostBytes } = await loadWeights(gpu, arena, opened, plan.dtype, {
-        signal,
-        onProgress: (progress) => onProgress({ phase: 'weights', ...progress }),
+      const allocated = await AllocatedWeights.allocate(gpu, opened, plan.dtype, {
         towerDtype: plan.towerDtype,
         only: (name) => !staged.some(({ prefix }) => name.startsWith(`${prefix}.`)),
       })
+      weights = allocated.weights
       vlm = new Vlm(gpu, arena, opened.blueprint, weights, {
         isResident: (tower) => plan.towers[tower]!.resident,
         load: towerLoader(gpu, arena, opened, plan, {
           onnx: options.onnx,
           store: options.towerStore,
+          startHash: options.startHash,
           onNote: (note) => void notes.add(note),
         }),
       })
-      await vlm.towers.open({
-        signal,
-        onProgress: (progress) => onProgress({ phase: 'weights', ...progress }),
-      })
       conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
       await gpu.check()
-      await warmUp(
-        gpu,
-        usedKernels(vlm, conversation),
-        (done, total) => onProgress({ phase: 'compile', done, total }),
-        signal,
-      )
+
+      const onWeights = (progress: StreamProgress) => onProgress({ phase: 'weights', ...progress })
+      const compiling = new LaterProgress((done, total) => onProgress({ phase: 'compile', done, total }))
+      const { towers } = vlm
+      const streaming = allocated
+        .stream(arena, { signal: either, onProgress: onWeights, startHash: options.startHash })
+        .then(async (report) => {
+          await towers.open({ signal: either, onProgress: onWeights })
+          compiling.tell()
+          return report
+        })
+      const compiled = warmUp(gpu, usedKernels(vlm, conversation), compiling.onProgress, either)
+      work = [streaming, compiled]
+      const [report] = await Promise.all([streaming, compiled])
+      if (report.hashTrouble !== undefined) {
+        notes.add(`The weights were not checked against their hashes (${report.hashTrouble}).`)
+      }
       arena.trim()
       const images =
         vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan.keptPictureBytes)
       const eos = endTokenIds(opened, tokenizer)
-      return new ChatModel(opened, plan, vlm, tokenizer, images, conversation, eos, peakHostBytes, notes)
+      const { peakHostBytes, files } = report
+      return new ChatModel(
+        opened,
+        plan,
+        vlm,
+        tokenizer,
+        images,
+        conversation,
+        eos,
+        peakHostBytes,
+        files,
+        notes,
+      )
     } catch (error) {
+      failure.abort()
+      await Promise.allSettled(work)
       conversation?.destroy()
       if (vlm) vlm.destroy()
-      else arena.destroy()
+      else {
+        weights?.destroy()
+        arena.destroy()
+      }
       throw error
     }
   }
@@ -139,6 +174,24 @@ export class ChatModel {
     this.images?.destroy()
     this.conversation.destroy()
     this.vlm.destroy()
+  }
+}
+
+/** Progress of what runs beside something else, told only once that is done: a reader follows one bar at a time. */
+class LaterProgress {
+  private latest: [done: number, total: number] | undefined
+  private isTold = false
+
+  constructor(private readonly report: (done: number, total: number) => void) {}
+
+  readonly onProgress = (done: number, total: number): void => {
+    this.latest = [done, total]
+    if (this.isTold) this.report(done, total)
+  }
+
+  tell(): void {
+    this.isTold = true
+    if (this.latest) this.report(...this.latest)
   }
 }
 

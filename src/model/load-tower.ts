@@ -1,5 +1,6 @@
 import type { Arena, Gpu } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
+import type { StartHash } from './checkpoint/hasher'
 import { ConfigError } from './errors'
 import { loadWeights } from './load-weights'
 import { readEncoder } from './onnx/read-encoder'
@@ -22,6 +23,7 @@ export function towerLoader(
   host: {
     onnx: OnnxLoader | undefined
     store: OpenByteStore | undefined
+    startHash: StartHash | undefined
     onNote: (note: string) => void
   },
 ): TowerStage['load'] {
@@ -45,9 +47,10 @@ export function towerLoader(
       const found = await external.open(file, output, { gpu, onnx, onNote: host.onNote })
       return { tower: found, free() {} }
     }
-    const { weights } = await loadWeights(gpu, arena, opened, plan.dtype, {
+    const weights = await loadWeights(gpu, arena, opened, plan.dtype, {
       signal,
       onProgress,
+      startHash: host.startHash,
       towerDtype: plan.towerDtype,
       only: (parameter) => parameter.startsWith(`${prefix}.`),
     })

@@ -1,8 +1,9 @@
-import { Encoder, packRows, widen, type Arena, type Gpu, type Tensor, type Weight } from '../kernels'
+import { Encoder, uploadRows, uploadVector, type Arena, type Gpu, type Tensor, type Weight } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
+import type { StartHash } from './checkpoint/hasher'
 import type { StreamProgress } from './checkpoint/progress'
 import type { TensorEntry } from './checkpoint/safetensors'
-import { streamTensors } from './checkpoint/stream-tensors'
+import { streamTensors, type StreamReport } from './checkpoint/stream-tensors'
 import { matrixShape, WeightStore } from './parameters'
 import { heldAs, sourceDtype, type ModelDtype, type SourceDtype, type TowerDtype } from './precision'
 
@@ -19,39 +20,60 @@ interface Destination {
   readonly vector: Tensor | undefined
 }
 
-/**
- * Streams every weight to the GPU, converting or quantising it there.
- *
- * The host holds one piece and one network chunk at a time, whatever the model's size.
- *
- * Returns: the weights and the most bytes the host held.
- * Throws: CheckpointError, NetworkError, AbortError, OutOfMemoryError; nothing stays allocated then.
- */
-export async function loadWeights(
-  gpu: Gpu,
-  arena: Arena,
-  model: OpenedModel,
-  dtype: ModelDtype,
-  options: {
-    signal?: AbortSignal | undefined
-    onProgress?: ((progress: StreamProgress) => void) | undefined
-    towerDtype?: TowerDtype | undefined
-    /** Parameters to load; default: all. */
-    only?: ((name: string) => boolean) | undefined
-  } = {},
-): Promise<{ weights: WeightStore; peakHostBytes: number }> {
-  const weights = new WeightStore(gpu)
-  try {
-    const destinations = new Map<TensorEntry, Destination>()
-    for (const [name, entry] of model.tensors) {
-      if (options.only && !options.only(name)) continue
-      destinations.set(entry, allocate(weights, name, entry, model, dtype, options.towerDtype))
-    }
-    for (const [name, owner] of Object.entries(model.tied)) {
-      if (!options.only || options.only(owner)) weights.tie(name, owner)
-    }
-    await gpu.check()
+export interface LoadOptions {
+  readonly towerDtype?: TowerDtype | undefined
+  /** Parameters to load; default: all. */
+  readonly only?: ((name: string) => boolean) | undefined
+}
 
+export interface StreamWeightsOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: StreamProgress) => void) | undefined
+  readonly startHash?: StartHash | undefined
+}
+
+/** Weights that have their place on the GPU, and zeros in it until they are streamed. */
+export class AllocatedWeights {
+  private constructor(
+    readonly weights: WeightStore,
+    private readonly gpu: Gpu,
+    private readonly model: OpenedModel,
+    private readonly destinations: ReadonlyMap<TensorEntry, Destination>,
+  ) {}
+
+  /** Throws: OutOfMemoryError; nothing stays allocated then. */
+  static async allocate(
+    gpu: Gpu,
+    model: OpenedModel,
+    dtype: ModelDtype,
+    { towerDtype, only }: LoadOptions = {},
+  ): Promise<AllocatedWeights> {
+    const weights = new WeightStore(gpu)
+    try {
+      const destinations = new Map<TensorEntry, Destination>()
+      for (const [name, entry] of model.tensors) {
+        if (only && !only(name)) continue
+        destinations.set(entry, allocate(weights, name, entry, model, dtype, towerDtype))
+      }
+      for (const [name, owner] of Object.entries(model.tied)) {
+        if (!only || only(owner)) weights.tie(name, owner)
+      }
+      await gpu.check()
+      return new AllocatedWeights(weights, gpu, model, destinations)
+    } catch (error) {
+      weights.destroy()
+      throw error
+    }
+  }
+
+  /**
+   * Streams every weight to the GPU, converting or quantising it there. The host holds a few blocks at a time, whatever the
+   * model's size. The weights are good once the promise resolves: what has a hash is checked by then.
+   *
+   * Throws: CheckpointError, NetworkError, AbortError, OutOfMemoryError.
+   */
+  async stream(arena: Arena, options: StreamWeightsOptions = {}): Promise<StreamReport> {
+    const { gpu, model, destinations } = this
     const enc = new Encoder(gpu, arena, 'load')
     let queuedBytes = 0
     const report = await streamTensors(
@@ -65,7 +87,11 @@ export async function loadWeights(
             : entry.end - entry.start
         },
         write: async (entry, byteOffset, bytes) => {
-          write(enc, destinations.get(entry)!, byteOffset, bytes)
+          const { weight, vector, dtype, rowBytes } = destinations.get(entry)!
+          if (weight) {
+            const rows = { rowStart: byteOffset / rowBytes, rows: bytes.length / rowBytes, dtype }
+            uploadRows(enc, weight, bytes, rows)
+          } else uploadVector(enc, vector!, bytes, dtype)
           queuedBytes += bytes.length
           if (queuedBytes >= QUEUED_BYTES) {
             queuedBytes = 0
@@ -74,14 +100,34 @@ export async function loadWeights(
         },
       },
       {
+        startHash: options.startHash,
         ...(options.signal && { signal: options.signal }),
         ...(options.onProgress && { onProgress: options.onProgress }),
       },
     )
     await gpu.finish()
-    return { weights, peakHostBytes: report.peakHostBytes + QUEUED_BYTES }
+    return { ...report, peakHostBytes: report.peakHostBytes + QUEUED_BYTES }
+  }
+}
+
+/**
+ * Allocates weights and streams them.
+ *
+ * Throws: CheckpointError, NetworkError, AbortError, OutOfMemoryError; nothing stays allocated then.
+ */
+export async function loadWeights(
+  gpu: Gpu,
+  arena: Arena,
+  model: OpenedModel,
+  dtype: ModelDtype,
+  options: LoadOptions & StreamWeightsOptions = {},
+): Promise<WeightStore> {
+  const allocated = await AllocatedWeights.allocate(gpu, model, dtype, options)
+  try {
+    await allocated.stream(arena, options)
+    return allocated.weights
   } catch (error) {
-    weights.destroy()
+    allocated.weights.destroy()
     throw error
   }
 }
@@ -108,26 +154,4 @@ function allocate(
   const [rows, cols] = matrixShape(spec)
   const weight = weights.addMatrix(name, rows, cols, heldAs(name, spec, from, dtype, towerDtype), spec.within)
   return { dtype: from, rowBytes: cols * elementBytes, weight, vector: undefined }
-}
-
-/** Puts one piece on the GPU's queue: raw bytes up, then the kernel that packs them where they belong. */
-function write(enc: Encoder, to: Destination, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): void {
-  const words = Math.ceil(bytes.length / 4)
-  const raw = enc.temp([words], 'u32', 'raw weights')
-  let whole = bytes
-  if (bytes.length % 4) {
-    whole = new Uint8Array(words * 4)
-    whole.set(bytes)
-  }
-  enc.gpu.device.queue.writeBuffer(raw.buffer, raw.offset, whole)
-  if (to.weight) {
-    packRows(enc, to.weight, raw, {
-      rowStart: byteOffset / to.rowBytes,
-      rows: bytes.length / to.rowBytes,
-      dtype: to.dtype,
-    })
-  } else {
-    widen(enc, raw, to.dtype, bytes.length / (to.dtype === 'f32' ? 4 : 2), to.vector!)
-  }
-  enc.end()
 }

@@ -122,6 +122,8 @@ export interface ModelInfo {
   gpuBytes: number
   peakHostBytes: number
   loadMs: number
+  /** The files weights were read from; `sha256` is there where it was known and the bytes were found to have it. */
+  files: { source: string; path: string; sha256?: string }[]
   /** What a reader may want to know about how it runs, such as an encoder that does not run on the GPU. */
   notes: string[]
 }

@@ -27,7 +27,7 @@ export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions
 
 /** What was loaded. */
 export function describeModel(
-  { opened, plan, vlm, peakHostBytes, notes }: ChatModel,
+  { opened, plan, vlm, peakHostBytes, files, notes }: ChatModel,
   gpu: Gpu,
   loadMs: number,
 ): ModelInfo {
@@ -44,6 +44,7 @@ export function describeModel(
     gpuBytes: gpu.allocatedBytes,
     peakHostBytes,
     loadMs,
+    files: [...files],
     notes: [...notes],
   }
 }

@@ -1,6 +1,7 @@
 import { openGpu, Profiler, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
 import { ChatModel } from '../model/chat-model'
 import { openModel } from '../model/checkpoint-files'
+import type { StartHash } from '../model/checkpoint/hasher'
 import { hubSource } from '../model/checkpoint/hub-source'
 import { openSource } from '../model/checkpoint/open-source'
 import type { CheckpointSource } from '../model/checkpoint/source'
@@ -63,6 +64,8 @@ export interface EngineHost {
    * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each picture.
    */
   readonly towerStore?: OpenByteStore
+  /** Hashes weight files while they stream. Default: on the engine's own thread. */
+  readonly startHash?: StartHash
   /** Opens where training runs are kept. Default: in memory, as long as the engine lives. */
   readonly runs?: () => Promise<RunFiles>
   /** Keeps other tabs from going on with a training run; as TrainingHost.lockRun. Default: nobody else has its files. */
@@ -178,6 +181,7 @@ export class Engine implements EngineApi {
           codecs: this.codecs,
           onnx: this.host.onnx,
           towerStore: this.host.towerStore,
+          startHash: this.host.startHash,
           template: options.template,
           signal,
           onProgress,

@@ -1,6 +1,7 @@
 import { expose } from 'comlink'
 import { webCodecLoader } from '../model/image/codecs-web'
 import { Engine } from './engine'
+import { answerHashRequests, HASH_WORKER, startHashInWorker } from './hash-threads'
 import { openOpfsRuns } from './opfs-runs'
 import { openOpfsStore } from './opfs-store'
 import { wholeContract } from './surface'
@@ -9,20 +10,24 @@ const { storage } = navigator
 /** Begins the names of locks; the run's id follows. */
 const RUN_LOCK = 'trilobite-run-'
 
-expose(
-  wholeContract(
-    new Engine({
-      gpu: navigator.gpu,
-      imageCodecs: webCodecLoader,
-      onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
-      towerStore: () => openOpfsStore(storage),
-      runs: () => openOpfsRuns(storage),
-      lockRun: (run) => holdLock(RUN_LOCK + run),
-      lockedRuns,
-      featureStore: () => openOpfsStore(storage, 'trilobite-features'),
-    }),
-  ),
-)
+if (self.name === HASH_WORKER) void answerHashRequests(self)
+else {
+  expose(
+    wholeContract(
+      new Engine({
+        gpu: navigator.gpu,
+        imageCodecs: webCodecLoader,
+        onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
+        towerStore: () => openOpfsStore(storage),
+        startHash: startHashInWorker,
+        runs: () => openOpfsRuns(storage),
+        lockRun: (run) => holdLock(RUN_LOCK + run),
+        lockedRuns,
+        featureStore: () => openOpfsStore(storage, 'trilobite-features'),
+      }),
+    ),
+  )
+}
 
 /** Locked runs of all tabs. */
 async function lockedRuns(): Promise<ReadonlySet<string>> {

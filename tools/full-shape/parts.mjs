@@ -1,7 +1,7 @@
 // Runs the engine on a checkpoint with a clock between its parts.
 
 import { spawn } from 'node:child_process'
-import { buildParts } from './parts/build.mjs'
+import { bundleForNode } from '../bundle.mjs'
 
 /**
  * @param {{
@@ -11,7 +11,7 @@ import { buildParts } from './parts/build.mjs'
  * @returns {Promise<any>} what parts/main.ts prints
  */
 export async function measureParts({ memory, ...options }) {
-  const bundle = await buildParts()
+  const bundle = await bundleForNode('tools/full-shape/parts/main.ts', 'dist/full-shape/parts.js')
   const asked = { ...options, ...(memory !== undefined && { memoryBytes: Number(memory) * 1e9 }) }
   const child = spawn(process.execPath, ['--enable-source-maps', bundle, JSON.stringify(asked)], {
     stdio: ['ignore', 'pipe', 'inherit'],

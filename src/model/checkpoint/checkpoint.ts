@@ -6,10 +6,17 @@ import { checkPath, type CheckpointSource } from './source'
 import { describeJson, isJsonObject, parseStrictJson } from './strict-json'
 import { readTorchFile } from './torch-file'
 
+export interface WeightFile {
+  readonly path: string
+  readonly sizeBytes: number
+  /** In hexadecimal, as the file's origin states it: what is streamed has to have it. Undefined where none is stated. */
+  readonly sha256?: string | undefined
+}
+
 /** What a checkpoint's weight files hold, known from their headers alone. */
 export interface Checkpoint {
   readonly source: CheckpointSource
-  readonly files: readonly { path: string; sizeBytes: number }[]
+  readonly files: readonly WeightFile[]
   /** In the order of the files, within one by position. */
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** Bytes of all tensors. */
@@ -69,9 +76,7 @@ export async function openCheckpoint(
     }
     const sizeBytes = await source.sizeOf(path, signal)
     if (sizeBytes === undefined) continue
-    return assemble(source, [
-      { path, sizeBytes, tensors: await readHeader(source, path, sizeBytes, options) },
-    ])
+    return assemble(source, [await openShard(source, path, sizeBytes, options)])
   }
   throw new CheckpointError(
     `${source.name}: expected weights in ${weightFiles.join(' or ')}, got none of these; ` +
@@ -79,10 +84,21 @@ export async function openCheckpoint(
   )
 }
 
-interface Shard {
-  path: string
-  sizeBytes: number
-  tensors: readonly TensorEntry[]
+interface Shard extends WeightFile {
+  readonly tensors: readonly TensorEntry[]
+}
+
+async function openShard(
+  source: CheckpointSource,
+  path: string,
+  sizeBytes: number,
+  options: OpenOptions,
+): Promise<Shard> {
+  const [tensors, sha256] = await Promise.all([
+    readHeader(source, path, sizeBytes, options),
+    source.sha256Of?.(path, options.signal),
+  ])
+  return { path, sizeBytes, sha256, tensors }
 }
 
 async function openShards(
@@ -107,11 +123,7 @@ async function openShards(
             'the checkpoint is incomplete, download or upload it whole',
         )
       }
-      shards[i] = {
-        path,
-        sizeBytes,
-        tensors: await readHeader(source, path, sizeBytes, { ...options, signal }),
-      }
+      shards[i] = await openShard(source, path, sizeBytes, { ...options, signal })
     }
   }
   try {
@@ -211,7 +223,8 @@ function assemble(source: CheckpointSource, shards: readonly Shard[]): Checkpoin
       weightBytes += tensor.end - tensor.start
     }
   }
-  return { source, files: shards.map(({ path, sizeBytes }) => ({ path, sizeBytes })), tensors, weightBytes }
+  const files = shards.map(({ path, sizeBytes, sha256 }) => ({ path, sizeBytes, sha256 }))
+  return { source, files, tensors, weightBytes }
 }
 
 function checkIndexAgainstHeaders(

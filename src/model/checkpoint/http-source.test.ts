@@ -291,7 +291,13 @@ describe('a whole checkpoint over HTTP', () => {
 
   test('loads', async () => {
     const { server } = await load((request, response) => sendFile(request, response, checkpointFile))
-    expect(server.requests.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'GET'])
+    const asked = server.requests.map(({ method, url }) => `${method} ${url}`)
+    expect(asked.sort()).toEqual([
+      'GET /SHA256SUMS',
+      'GET /model.safetensors',
+      'GET /model.safetensors',
+      'HEAD /model.safetensors',
+    ])
   })
 
   test('loads from a server that drops connections', async () => {

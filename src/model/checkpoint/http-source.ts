@@ -1,9 +1,8 @@
 import { TrilobiteError } from '../../kernels/errors'
-import { ConfigError, NetworkError } from '../errors'
+import { AbortError, ConfigError, NetworkError } from '../errors'
 import {
   abortable,
   DEFAULT_STALL_MS,
-  readWithin,
   reasonOf,
   sleep as realSleep,
   throwIfAborted,
@@ -20,6 +19,8 @@ import {
   type CheckpointSource,
   type ReadTextOptions,
 } from './source'
+import { linkedHash, parseChecksums, type HashList, type StatedHashes } from './stated-hashes'
+import { WatchedReader } from './watched-reader'
 
 export interface HttpOptions {
   /** Default: the platform's. */
@@ -36,6 +37,8 @@ interface Site {
   token?: string
   /** What to do about 401 and 403. */
   adviceForDenied: string
+  /** On `urlOf`'s host. */
+  hashes: HashList
 }
 
 /**
@@ -44,8 +47,12 @@ interface Site {
  */
 const MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
+/** Pages of a list of hashes, 1000 files each on the hub. */
+const MAX_HASH_PAGES = 20
+
 /**
- * A checkpoint's folder served over HTTP at `baseUrl`.
+ * A checkpoint's folder served over HTTP at `baseUrl`. A file SHA256SUMS in it, as `sha256sum *` writes one, states the
+ * hashes of the others.
  *
  * Throws: ConfigError unless that is an http(s) URL without user, password, query and fragment.
  */
@@ -56,6 +63,7 @@ export function httpSource(baseUrl: string, options: HttpOptions = {}): Checkpoi
       name: base,
       urlOf: (path) => base + path.split('/').map(encodeURIComponent).join('/'),
       adviceForDenied: 'make the folder readable without signing in, or load the files from this machine',
+      hashes: { url: `${base}SHA256SUMS`, parse: parseChecksums },
     },
     options,
   )
@@ -94,6 +102,9 @@ export class HttpSource implements CheckpointSource {
   readonly #fetch: typeof fetch
   readonly #sleep: Sleep
   readonly #stallMs: number
+  /** From headers of answers. */
+  readonly #linkedHashes = new Map<string, string>()
+  #statedHashes: Promise<StatedHashes> | undefined
 
   constructor(site: Site, options: HttpOptions) {
     this.name = site.name
@@ -141,6 +152,41 @@ export class HttpSource implements CheckpointSource {
       },
       { sleep: this.#sleep, signal },
     )
+  }
+
+  async sha256Of(path: string, signal?: AbortSignal): Promise<string | undefined> {
+    checkPath(path, this.name)
+    this.#statedHashes ??= this.#readHashes(signal)
+    try {
+      const stated = await this.#statedHashes
+      return stated.get(path) ?? this.#linkedHashes.get(path)
+    } catch (error) {
+      this.#statedHashes = undefined
+      throwIfAborted(signal)
+      // Mirrors have files and no list, lists may be damaged: what is not stated cannot be checked, and is reported so.
+      if (error instanceof AbortError) return this.sha256Of(path, signal)
+      this.#statedHashes = Promise.resolve(new Map())
+      return this.#linkedHashes.get(path)
+    }
+  }
+
+  async #readHashes(signal: AbortSignal | undefined): Promise<StatedHashes> {
+    const { url, parse } = this.#site.hashes
+    const hashes = new Map<string, string>()
+    let next: string | undefined = url
+    for (let page = 0; next !== undefined && page < MAX_HASH_PAGES; page++) {
+      const here: string = next
+      const where = `${this.name}: list of hashes`
+      const response = await withRetries(() => this.#answer(here, where, {}, signal, { mayFail: true }), {
+        sleep: this.#sleep,
+        signal,
+      })
+      if (!response?.ok) break
+      const text = decodeText(await this.#readWhole(response, where, MAX_TEXT_BYTES, signal), where)
+      for (const [path, hash] of parse(text, where)) hashes.set(path, hash)
+      next = nextPage(response, here)
+    }
+    return hashes
   }
 
   async stream(path: string, range: ByteRange = {}): Promise<ReadableStream<Uint8Array>> {
@@ -196,12 +242,25 @@ export class HttpSource implements CheckpointSource {
     tolerate: Tolerance = {},
   ): Promise<Response | undefined> {
     checkPath(path, this.name)
-    const where = `${this.name}: ${path}`
-    const response = await this.#fetchHead(path, init, signal)
+    const url = this.#site.urlOf(path)
+    const response = await this.#answer(url, `${this.name}: ${path}`, init, signal, tolerate)
+    const hash = response && linkedHash(response.headers)
+    if (hash !== undefined) this.#linkedHashes.set(path, hash)
+    return response
+  }
+
+  async #answer(
+    url: string,
+    where: string,
+    init: RequestInit,
+    signal: AbortSignal | undefined,
+    tolerate: Tolerance,
+  ): Promise<Response | undefined> {
+    const response = await this.#fetchHead(url, where, init, signal)
     const { status } = response
     // Servers of single-page apps answer any unknown path with their own page.
     const isPage = response.ok && /^text\/html\b/i.test(response.headers.get('content-type') ?? '')
-    if (response.ok && !(isPage && !/\.html?$/.test(path))) return response
+    if (response.ok && !(isPage && !/\.html?$/.test(url))) return response
 
     if (status === 416 && tolerate.emptyIs416) return response
     drop(response)
@@ -243,10 +302,13 @@ export class HttpSource implements CheckpointSource {
     )
   }
 
-  async #fetchHead(path: string, init: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+  async #fetchHead(
+    url: string,
+    where: string,
+    init: RequestInit,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
     throwIfAborted(signal)
-    const url = this.#site.urlOf(path)
-    const where = `${this.name}: ${path}`
     const headers = new Headers(init.headers)
     if (this.#site.token) headers.set('authorization', `Bearer ${this.#site.token}`)
 
@@ -276,16 +338,16 @@ export class HttpSource implements CheckpointSource {
     maxBytes: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const reader = (response.body ?? emptyStream()).getReader()
+    const reader = new WatchedReader(response.body ?? emptyStream(), where, signal)
     const chunks: Uint8Array[] = []
     let sizeBytes = 0
     try {
       for (;;) {
-        const { done, value } = await readWithin(reader, this.#stallMs, where, signal)
+        const { done, value } = await reader.read(this.#stallMs)
         if (done) break
         sizeBytes += value.byteLength
         if (sizeBytes > maxBytes) throw textTooLarge(where, maxBytes, sizeBytes)
-        chunks.push(value)
+        chunks.push(value.slice())
       }
     } catch (error) {
       if (error instanceof TrilobiteError) throw error
@@ -293,7 +355,7 @@ export class HttpSource implements CheckpointSource {
         `${where}: expected the whole file, the connection dropped: ${this.#redact(reasonOf(error))}; load again`,
       )
     } finally {
-      reader.cancel().catch(() => undefined)
+      reader.close()
     }
     return join(chunks, sizeBytes)
   }
@@ -323,6 +385,14 @@ function plainLength(response: Response): number | undefined {
 function rangeTotal(response: Response): number | undefined {
   const total = /^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   return total === undefined ? undefined : Number(total)
+}
+
+/** Where a list goes on, as `Link` says: never another host, where the token would go. */
+function nextPage(response: Response, here: string): string | undefined {
+  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get('link') ?? '')?.[1]
+  if (link === undefined || !URL.canParse(link, here)) return undefined
+  const url = new URL(link, here)
+  return url.origin === new URL(here).origin ? url.href : undefined
 }
 
 /** Retry-After in milliseconds; 0 when absent or a date. */

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors'
 import { HttpSource, parseBaseUrl, type HttpOptions } from './http-source'
 import type { CheckpointSource, HubLocation } from './source'
+import { parseHubTree } from './stated-hashes'
 
 export const HUB_ENDPOINT = 'https://huggingface.co'
 
@@ -33,6 +34,10 @@ export function hubSource(location: Omit<HubLocation, 'kind'> & HttpOptions): Ch
           "token's account, and see that the token has read access to gated models"
         : `the model does not exist, or is gated or private: check its name, accept the license on ${page}, ` +
           'and give an access token',
+      hashes: {
+        url: `${endpoint}api/models/${repo}/tree/${encodeURIComponent(revision)}?recursive=true`,
+        parse: parseHubTree,
+      },
     },
     location,
   )

@@ -1,6 +1,10 @@
+import { CheckpointError } from '../errors'
 import type { ByteStore, ByteWriter } from './byte-store'
 import { reasonOf } from './retry'
 import type { ByteRange, CheckpointSource } from './source'
+
+/** A copy that was verified when it was kept cannot be read now. It is forgotten: reading the file anew helps. */
+export class DamagedCopyError extends CheckpointError {}
 
 export interface KeepOptions {
   readonly store: ByteStore
@@ -24,7 +28,11 @@ export interface KeptSource extends CheckpointSource {
  *
  * Bytes are known by the source's address, the file's path and size, and the range. So a file whose size changed is
  * fetched anew, but one that changed within its size (a branch that moved on, another file at the same URL) is not
- * noticed, nor is damage to what the store holds: nothing is hashed.
+ * noticed.
+ *
+ * Whole files whose hash their origin states are known by that as well, and are kept only once `copies.judge` said that
+ * their bytes had it: who streams them hashes them. Later they need no hashing; what the store itself damages within a
+ * file's size is not noticed.
  *
  * Of a source without an address (files at hand) nothing is kept: reading it is as quick, and its name identifies nothing.
  */
@@ -32,6 +40,8 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
   const { address } = source
   const sizes = new Map<string, number | undefined>(options.sizes)
   const keeper = new Keeper(options)
+  const wholeKey = (path: string, sizeBytes: number, sha256: string) =>
+    JSON.stringify([address, path, sizeBytes, 0, sizeBytes, sha256])
   const sizeOf = async (path: string, signal?: AbortSignal) => {
     if (!sizes.has(path)) sizes.set(path, await source.sizeOf(path, signal))
     return sizes.get(path)
@@ -44,6 +54,14 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
     },
     sizeOf,
     readText: (path, options) => source.readText(path, options),
+    ...(source.sha256Of && { sha256Of: (path, signal) => source.sha256Of!(path, signal) }),
+    copies: {
+      async has(path, sha256) {
+        const sizeBytes = address === undefined ? undefined : await sizeOf(path)
+        return sizeBytes !== undefined && keeper.has(wholeKey(path, sizeBytes, sha256))
+      },
+      judge: (path, isGood) => keeper.judge(path, isGood),
+    },
     async stream(path, { start = 0, end, signal } = {}) {
       const sizeBytes = address === undefined ? undefined : await sizeOf(path, signal)
       const stop = end ?? sizeBytes
@@ -53,7 +71,10 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
       }
       const keyFrom = (start: number) => JSON.stringify([address, path, sizeBytes, start, stop])
       const fetch = (from: number) => source.stream(path, { start: from, end: stop, signal })
-      return keeper.stream({ start, end: stop, signal }, keyFrom, fetch)
+      const isWhole = start === 0 && stop === sizeBytes
+      const sha256 = isWhole ? await source.sha256Of?.(path, signal) : undefined
+      const whole = sha256 === undefined ? undefined : { path, key: wholeKey(path, stop, sha256) }
+      return keeper.stream({ start, end: stop, signal }, keyFrom, fetch, whole)
     },
     settle: () => keeper.settle(),
   }
@@ -61,15 +82,25 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
 
 type Fetch = (from: number) => Promise<ReadableStream<Uint8Array>>
 
+/** A whole file whose hash is known. */
+interface WholeFile {
+  readonly path: string
+  readonly key: string
+}
+
 /** Bytes on their way into the store. */
 interface Writing {
   readonly key: string
   readonly writer: ByteWriter
+  /** Kept only once somebody found that its bytes are right. */
+  readonly whole: WholeFile | undefined
 }
 
 class Keeper {
   /** What broken streams had written, by the key of the stream that would go on. */
   private readonly broken = new Map<string, Writing>()
+  /** Whole files that were written down and wait to be judged, by path. */
+  private readonly unjudged = new Map<string, Writing>()
   private readonly ending = new Set<Promise<void>>()
 
   constructor(private readonly options: KeepOptions) {}
@@ -78,38 +109,61 @@ class Keeper {
     { start, end, signal }: ByteRange & { start: number; end: number },
     keyFrom: (start: number) => string,
     fetch: Fetch,
+    whole?: WholeFile,
   ): Promise<ReadableStream<Uint8Array>> {
-    const key = keyFrom(start)
-    const begun = this.broken.get(key)
-    this.broken.delete(key)
+    const brokenKey = keyFrom(start)
+    const begun = this.broken.get(brokenKey)
+    this.broken.delete(brokenKey)
+    const key = whole?.key ?? brokenKey
     const kept = begun ? undefined : await this.attempt(() => this.options.store.read(key))
     this.options.onStream?.(kept !== undefined)
-    if (kept) return this.serve(kept, key, { start, end }, fetch)
+    if (kept) return this.serve(kept, key, { start, end }, fetch, whole)
 
     let stream: ReadableStream<Uint8Array>
     try {
       stream = await fetch(start)
     } catch (error) {
-      if (begun) this.park(key, begun)
+      if (begun) this.park(brokenKey, begun)
       throw error
     }
     const writer = begun?.writer ?? (await this.attempt(() => this.options.store.write(key, end - start)))
     if (!writer) return stream
-    return this.record(stream, { key: begun?.key ?? key, writer }, { start, end, signal }, keyFrom)
+    return this.record(stream, begun ?? { key, writer, whole }, { start, end, signal }, keyFrom)
   }
 
-  async settle(): Promise<void> {
-    for (const { writer } of this.broken.values()) this.end(() => writer.abort())
-    this.broken.clear()
+  async has(key: string): Promise<boolean> {
+    const kept = await this.attempt(() => this.options.store.read(key))
+    await kept?.cancel()
+    return kept !== undefined
+  }
+
+  async judge(path: string, isGood: boolean): Promise<void> {
+    const writing = this.unjudged.get(path)
+    if (!writing) return
+    this.unjudged.delete(path)
+    this.end(() => (isGood ? writing.writer.close() : writing.writer.abort()))
     await Promise.all(this.ending)
   }
 
-  /** Streams what is kept. Where it cannot be read to its end it is forgotten, and the rest is fetched. */
+  async settle(): Promise<void> {
+    for (const { writer } of [...this.broken.values(), ...this.unjudged.values()]) {
+      this.end(() => writer.abort())
+    }
+    this.broken.clear()
+    this.unjudged.clear()
+    await Promise.all(this.ending)
+  }
+
+  /**
+   * Streams what is kept. Where it cannot be read to its end it is forgotten, and the rest is fetched; but who reads a whole
+   * file that was verified has not hashed its beginning, and has to start again.
+   */
   private serve(
     kept: ReadableStream<Uint8Array>,
     key: string,
     { start, end }: { start: number; end: number },
     fetch: Fetch,
+    whole: WholeFile | undefined,
   ): ReadableStream<Uint8Array> {
     const { store, onStream } = this.options
     let reader = kept.getReader()
@@ -128,6 +182,11 @@ class Keeper {
         await this.attempt(() => store.remove(key))
         isKept = false
         if (at === end) return undefined
+        if (whole) {
+          throw new DamagedCopyError(
+            `${whole.path}: expected the copy kept on this device, got ${reasonOf(error)}; it is forgotten, load again`,
+          )
+        }
         onStream?.(false)
         reader = (await fetch(at)).getReader()
         if (isCancelled) await reader.cancel()
@@ -156,7 +215,7 @@ class Keeper {
     keyFrom: (start: number) => string,
   ): ReadableStream<Uint8Array> {
     const reader = stream.getReader()
-    const { writer } = writing
+    const { writer, whole } = writing
     let at = start
     let isOpen = true
     let isWriting = false
@@ -167,6 +226,9 @@ class Keeper {
       // What is being written at this moment is counted nowhere yet; `write` forgets it all.
       if (isWriting) return
       if (how === 'wait' && !signal?.aborted) this.park(keyFrom(at), writing)
+      else if (how === 'keep' && whole && !this.unjudged.has(whole.path))
+        this.unjudged.set(whole.path, writing)
+      else if (whole) this.end(() => writer.abort())
       else this.end(() => (how === 'keep' ? writer.close() : writer.abort()))
     }
     const write = async (bytes: Uint8Array) => {

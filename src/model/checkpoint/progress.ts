@@ -16,7 +16,7 @@ export interface StreamProgress {
   cached?: boolean
 }
 
-/** At most ten reports a second, and one for each file begun: its first bytes may be long in coming. */
+/** At most ten reports a second, and one for each file that begins or ends. */
 const REPORT_EVERY_MS = 100
 
 /** The speed shown follows a change within about this time. */
@@ -28,8 +28,8 @@ export class ProgressMeter {
   readonly #now: () => number
   readonly #files: readonly { path: string; bytes: number }[]
   readonly #totalBytes: number
-  #fileIndex = 0
-  #fileDoneBytes = 0
+  /** Of each file begun so far. */
+  readonly #doneBytesOf: number[] = []
   #doneBytes = 0
   #bytesPerMs = 0
   /** Smoothing weight of all samples so far: below 1 at first, so that early speeds are not drawn towards 0. */
@@ -48,16 +48,25 @@ export class ProgressMeter {
     this.#now = now
   }
 
+  /** Files are begun in their order. One that is begun anew counts from 0 again. */
   startFile(index: number): void {
-    this.#fileIndex = index
-    this.#fileDoneBytes = 0
-    this.#report(true)
+    this.#doneBytes -= this.#doneBytesOf[index] ?? 0
+    this.#reportedBytes = Math.min(this.#reportedBytes, this.#doneBytes)
+    this.#doneBytesOf[index] = 0
+    this.#report(this.#current() === index)
   }
 
-  add(bytes: number): void {
-    this.#fileDoneBytes += bytes
+  add(index: number, bytes: number): void {
+    this.#doneBytesOf[index]! += bytes
     this.#doneBytes += bytes
-    this.#report(this.#doneBytes === this.#totalBytes)
+    // Another file is shown from now on, and its first bytes may be long in coming.
+    this.#report(this.#doneBytesOf[index] === this.#files[index]!.bytes)
+  }
+
+  /** The first file that is not done yet, of those begun. */
+  #current(): number {
+    const index = this.#doneBytesOf.findIndex((bytes, i) => bytes < this.#files[i]!.bytes)
+    return index < 0 ? this.#doneBytesOf.length - 1 : index
   }
 
   #report(isDue: boolean): void {
@@ -74,12 +83,13 @@ export class ProgressMeter {
     this.#reportedAt = now
     const bytesPerSecond = this.#sampleWeight > 0 ? (1000 * this.#bytesPerMs) / this.#sampleWeight : 0
     const leftBytes = this.#totalBytes - this.#doneBytes
-    const file = this.#files[this.#fileIndex]!
+    const fileIndex = this.#current()
+    const file = this.#files[fileIndex]!
     this.#onProgress({
       file: file.path,
-      fileIndex: this.#fileIndex,
+      fileIndex,
       fileCount: this.#files.length,
-      fileDoneBytes: this.#fileDoneBytes,
+      fileDoneBytes: this.#doneBytesOf[fileIndex]!,
       fileTotalBytes: file.bytes,
       doneBytes: this.#doneBytes,
       totalBytes: this.#totalBytes,

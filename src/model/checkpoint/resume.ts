@@ -5,7 +5,6 @@ import {
   backoffMs,
   DEFAULT_STALL_MS,
   MAX_RETRIES,
-  readWithin,
   reasonOf,
   sleep as realSleep,
   throwIfAborted,
@@ -13,6 +12,7 @@ import {
   type Sleep,
 } from './retry'
 import type { CheckpointSource } from './source'
+import { WatchedReader } from './watched-reader'
 
 export interface ResumeOptions {
   start: number
@@ -32,7 +32,7 @@ const HEALTHY_BYTES = 16 * 1024 * 1024
 const CLOSING_MS = 1000
 
 /**
- * Exactly the bytes from `start` to `end` of a file, in chunks cut anywhere. A connection that drops, stalls or
+ * Exactly the bytes from `start` to `end` of a file, in chunks cut anywhere, each good until the next. A connection that drops, stalls or
  * ends early is taken up again at the byte reached, at most `MAX_RETRIES` times in a row.
  *
  * Throws: NetworkError when that does not help, or when more bytes come than asked for; AbortError.
@@ -51,11 +51,11 @@ export async function* streamRange(
   while (at < end) {
     throwIfAborted(signal)
     const stream = await abortable(source.stream(path, { start: at, end, signal }), signal)
-    const reader = stream.getReader()
+    const reader = new WatchedReader(stream, where, signal)
     let trouble: string
     try {
       for (;;) {
-        const { done, value } = await readWithin(reader, at < end ? stallMs : CLOSING_MS, where, signal)
+        const { done, value } = await reader.read(at < end ? stallMs : CLOSING_MS)
         if (done) {
           if (at === end) return
           trouble = 'the connection ended early'
@@ -78,7 +78,7 @@ export async function* streamRange(
       if (at === end) return
       trouble = reasonOf(error)
     } finally {
-      reader.cancel().catch(() => undefined)
+      reader.close()
     }
 
     if (retries === MAX_RETRIES) {

@@ -80,33 +80,6 @@ export async function withRetries<T>(
   }
 }
 
-/**
- * The next chunk of a stream.
- *
- * Throws: TransientNetworkError when none comes within `stallMs`, AbortError when cancelled; whatever the
- * stream fails with. The caller cancels the reader then.
- */
-export async function readWithin(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  stallMs: number,
-  what: string,
-  signal?: AbortSignal,
-): Promise<ReadableStreamReadResult<Uint8Array>> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const stalled = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(new TransientNetworkError(`${what}: expected more bytes, got none for ${stallMs / 1000} s`)),
-      stallMs,
-    )
-  })
-  try {
-    return await abortable(Promise.race([reader.read(), stalled]), signal)
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /** What an error of the platform says, on one line. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

@@ -24,6 +24,21 @@ export interface CheckpointSource {
    * The chunks may be cut anywhere. Throws: NetworkError when the file does not exist.
    */
   stream(path: string, options?: ByteRange): Promise<ReadableStream<Uint8Array>>
+  /**
+   * SHA-256 of a file in hexadecimal, as its origin states it; undefined where it states none. Not there for files at
+   * hand.
+   */
+  sha256Of?(path: string, signal?: AbortSignal): Promise<string | undefined>
+  /** Of sources that keep what they stream. */
+  readonly copies?: VerifiedCopies
+}
+
+/** Whole files kept on this device with the hash that their bytes were found to have. */
+export interface VerifiedCopies {
+  /** True where the next stream of the whole file comes from a copy that had this hash when it was kept. */
+  has(path: string, sha256: string): Promise<boolean>
+  /** Told when a whole file was streamed and hashed: what was written down of it is kept, or thrown away. */
+  judge(path: string, isGood: boolean): Promise<void>
 }
 
 export interface ReadTextOptions {

@@ -1,10 +1,13 @@
-import { CheckpointError } from '../errors'
+import { BlockPool } from './block-pool'
 import type { Checkpoint } from './checkpoint'
+import { startHashHere, type Hash, type StartHash } from './hasher'
+import { DamagedCopyError } from './kept-source'
 import { ProgressMeter, type StreamProgress } from './progress'
 import { streamRange } from './resume'
-import { abortable, throwIfAborted, type Sleep } from './retry'
+import { abortable, reasonOf, throwIfAborted, type Sleep } from './retry'
 import type { TensorEntry } from './safetensors'
-import type { CheckpointSource } from './source'
+import { wrongHash } from './stated-hashes'
+import { planStream, type Block, type PlannedFile } from './stream-plan'
 
 /** Takes tensors piece by piece. */
 export interface TensorSink {
@@ -15,7 +18,9 @@ export interface TensorSink {
   chunkBytes(entry: TensorEntry): number | undefined
   /**
    * One piece, `byteOffset` bytes into the tensor; all but the last have `chunkBytes`. `bytes` is a view on a
-   * buffer that is filled anew once the promise resolves. Tensors without elements are not written.
+   * buffer that is filled anew once the promise resolves. Pieces come one at a time, those of one file in the order of
+   * its bytes; two files take turns. A tensor comes again from its beginning where a kept copy turned out to be damaged.
+   * Tensors without elements are not written.
    */
   write(entry: TensorEntry, byteOffset: number, bytes: Uint8Array<ArrayBuffer>): void | Promise<void>
 }
@@ -23,6 +28,8 @@ export interface TensorSink {
 export interface StreamOptions {
   signal?: AbortSignal
   onProgress?: (progress: StreamProgress) => void
+  /** Hashes files whose origin states a hash. Default: on this thread. */
+  startHash?: StartHash | undefined
   sleep?: Sleep
   stallMs?: number
   /** Milliseconds, for the speed. Default: `performance.now`. */
@@ -30,7 +37,7 @@ export interface StreamOptions {
 }
 
 export interface StreamReport {
-  /** Most bytes of weights held at any time: the staging buffer and one chunk of the network's. */
+  /** Most bytes of weights held at any time: blocks on their way and a chunk of each connection. */
   peakHostBytes: number
   /** Bytes of weights handed to the sink. */
   writtenBytes: number
@@ -38,172 +45,202 @@ export interface StreamReport {
   fetchedBytes: number
   /** Connections taken up again. */
   resumes: number
+  /** Every file that was read from. */
+  files: StreamedFile[]
+  /** Why files were not hashed whose hash was known. */
+  hashTrouble?: string
 }
 
-/** A gap between wanted tensors up to this size is read and thrown away; a larger one is worth a new request. */
-export const MAX_READ_GAP_BYTES = 1024 * 1024
-
-/** Bounds the staging buffer whatever a sink asks for. */
-const MAX_PIECE_BYTES = 32 * 1024 * 1024
-
-interface Wanted {
-  entry: TensorEntry
-  pieceBytes: number
+/** A file weights were read from. */
+export interface StreamedFile {
+  /** Name of its source. */
+  readonly source: string
+  readonly path: string
+  /**
+   * What its origin states, and its bytes were found to have. Undefined where none is stated, where only part of the file
+   * was wanted, or where nothing could be hashed.
+   */
+  readonly sha256?: string
 }
 
-/** Tensors near enough in one file to be fetched by one request. */
-interface Run {
-  start: number
-  end: number
-  wanted: Wanted[]
-}
+/** Files fetched at once: what waits for one connection or one hash uses the other, and memory stays small. */
+const FILES_AT_ONCE = 2
+const BLOCK_BYTES = 4 * 1024 * 1024
+/** Of two files each: one that fills, one that waits for the sink, one or two that are hashed. */
+const BLOCKS = 8
 
 /**
- * Streams the tensors of one checkpoint or several to a sink: file by file, in the order of their bytes, one piece at a
- * time. A dropped connection is taken up again at the byte reached.
+ * Streams the tensors of one checkpoint or several to a sink: two files at a time, each in the order of its bytes.
+ * While the sink takes one block the next ones are fetched. A dropped connection is taken up again at the byte reached.
  *
- * Throws: NetworkError when bytes do not come, CheckpointError when the sink asks for impossible pieces,
- * AbortError as soon as the signal aborts; whatever the sink throws.
+ * Files whose hash is known are hashed on the way, if all or nearly all of their bytes are wanted. The sink has had the
+ * bytes by then: nobody may use them before the promise resolves.
+ *
+ * Throws: NetworkError when bytes do not come, CheckpointError when a file has not the hash it should have or the sink asks
+ * for impossible pieces, AbortError as soon as the signal aborts; whatever the sink throws.
  */
 export async function streamTensors(
   checkpoints: Checkpoint | readonly Checkpoint[],
   sink: TensorSink,
   options: StreamOptions = {},
 ): Promise<StreamReport> {
-  const { signal, sleep, stallMs, onProgress = () => undefined, now = () => performance.now() } = options
-  const files = [checkpoints].flat().flatMap((checkpoint) => planFiles(checkpoint, sink))
-  const largest = Math.max(0, ...files.flatMap(({ runs }) => runs.map(largestPiece)))
-  const staging = new Uint8Array(largest)
-  const report: StreamReport = { peakHostBytes: largest, writtenBytes: 0, fetchedBytes: 0, resumes: 0 }
-  const meter = new ProgressMeter(files, onProgress, now)
+  const files = [checkpoints]
+    .flat()
+    .flatMap((checkpoint) => planStream(checkpoint, (entry) => sink.chunkBytes(entry), BLOCK_BYTES))
+  const abort = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal
+  let failure: { error: unknown } | undefined
+  const stop = (error: unknown) => {
+    failure ??= { error }
+    abort.abort()
+  }
+  const stream = new TensorStream(files, sink, { ...options, signal }, stop)
+  const queue = files.entries()
+  const readFiles = async () => {
+    for (const [index] of queue) await stream.readFile(index)
+  }
+  await Promise.all(Array.from({ length: FILES_AT_ONCE }, () => readFiles().catch(stop)))
+  if (failure) throw failure.error
+  return stream.report
+}
 
-  for (const [index, { source, path, runs }] of files.entries()) {
-    throwIfAborted(signal)
-    meter.startFile(index)
-    for (const run of runs) {
-      const cutter = new Cutter(run, staging)
-      const range = {
-        start: run.start,
-        end: run.end,
-        signal,
-        sleep,
-        stallMs,
-        onResume: () => void report.resumes++,
+class TensorStream {
+  readonly report: StreamReport
+  private readonly pool: BlockPool
+  private readonly meter: ProgressMeter
+  /** The sink takes one block at a time; a failure is that of all that wait. */
+  private turn: Promise<void> = Promise.resolve()
+
+  constructor(
+    private readonly files: readonly PlannedFile[],
+    private readonly sink: TensorSink,
+    private readonly options: StreamOptions & { signal: AbortSignal },
+    private readonly stop: (error: unknown) => void,
+  ) {
+    const { onProgress = () => undefined, now = () => performance.now() } = options
+    const blocks = files.flatMap(({ runs }) => runs.flatMap((run) => run.blocks))
+    const largest = blocks.reduce((most, { start, end }) => Math.max(most, end - start), 0)
+    this.pool = new BlockPool(largest, BLOCKS, options.signal)
+    this.meter = new ProgressMeter(files, onProgress, now)
+    this.report = {
+      peakHostBytes: 0,
+      writtenBytes: 0,
+      fetchedBytes: 0,
+      resumes: 0,
+      files: files.map(({ source, path }) => ({ source: source.name, path })),
+    }
+  }
+
+  async readFile(index: number): Promise<void> {
+    const { source, path, sha256 } = this.files[index]!
+    throwIfAborted(this.options.signal)
+    this.meter.startFile(index)
+    if (sha256 === undefined) return this.readRuns(index, undefined)
+    if (await source.copies?.has(path, sha256)) {
+      try {
+        await this.readRuns(index, undefined)
+        return this.tellVerified(index, sha256)
+      } catch (error) {
+        // The copy is gone; its origin has the file still.
+        if (!(error instanceof DamagedCopyError)) throw error
+        this.meter.startFile(index)
       }
-      for await (const chunk of streamRange(source, path, range)) {
-        // A chunk may be a view on a larger block, which is what stays in memory.
-        report.peakHostBytes = Math.max(report.peakHostBytes, staging.byteLength + chunk.buffer.byteLength)
-        for (const { entry, byteOffset, bytes } of cutter.cut(chunk)) {
-          throwIfAborted(signal)
-          const written = sink.write(entry, byteOffset, bytes)
-          if (written) await abortable(written, signal)
-          report.writtenBytes += bytes.byteLength
+    }
+    // A thread starts while the first bytes are on their way.
+    const starting = (this.options.startHash ?? startHashHere)().catch((error: unknown) => {
+      this.report.hashTrouble = reasonOf(error)
+      return undefined
+    })
+    const drop = () => void starting.then((hash) => hash?.drop())
+    const { signal } = this.options
+    signal.addEventListener('abort', drop)
+    try {
+      await this.readRuns(index, starting)
+      const found = await (await starting)?.digest()
+      await source.copies?.judge(path, found === sha256)
+      if (found === sha256) this.tellVerified(index, sha256)
+      else if (found !== undefined) throw wrongHash(source, path, sha256, found)
+    } finally {
+      signal.removeEventListener('abort', drop)
+      drop()
+    }
+  }
+
+  private tellVerified(index: number, sha256: string): void {
+    this.report.files[index] = { ...this.report.files[index]!, sha256 }
+  }
+
+  private async readRuns(index: number, hash: Promise<Hash | undefined> | undefined): Promise<void> {
+    const { source, path, runs } = this.files[index]!
+    const { signal, sleep, stallMs } = this.options
+    const writes: Promise<void>[] = []
+    for (const { start, end, blocks } of runs) {
+      const onResume = () => void this.report.resumes++
+      const chunks = streamRange(source, path, { start, end, signal, sleep, stallMs, onResume })
+      for await (const [block, bytes] of this.fillBlocks(index, chunks, blocks)) {
+        const write = this.write(block, bytes, hash)
+        write.catch(this.stop)
+        writes.push(write)
+      }
+    }
+    await Promise.all(writes)
+  }
+
+  /** Every block with its bytes, which are to be given back to the pool. */
+  private async *fillBlocks(
+    index: number,
+    chunks: AsyncIterable<Uint8Array>,
+    blocks: readonly Block[],
+  ): AsyncGenerator<[Block, Uint8Array<ArrayBuffer>]> {
+    const { pool, report } = this
+    const rest = blocks.values()
+    let block: Block | undefined
+    let bytes = new Uint8Array()
+    let filled = 0
+    for await (const chunk of chunks) {
+      for (let used = 0; used < chunk.byteLength;) {
+        if (!block) {
+          block = rest.next().value!
+          bytes = new Uint8Array(await pool.take(), 0, block.end - block.start)
+          filled = 0
         }
+        const taken = Math.min(bytes.byteLength - filled, chunk.byteLength - used)
+        bytes.set(chunk.subarray(used, used + taken), filled)
+        used += taken
+        filled += taken
+        if (filled < bytes.byteLength) continue
+        yield [block, bytes]
+        block = undefined
+      }
+      // A chunk may be a view on a larger block, which is what stays in memory.
+      const chunksBytes = Math.min(FILES_AT_ONCE, this.files.length) * chunk.buffer.byteLength
+      report.peakHostBytes = Math.max(report.peakHostBytes, pool.heldBytes + chunksBytes)
+      report.fetchedBytes += chunk.byteLength
+      this.meter.add(index, chunk.byteLength)
+    }
+  }
+
+  /** Hands a block's pieces to the sink when its turn has come, and the block to the hash. */
+  private async write(
+    { start: blockStart, pieces }: Block,
+    bytes: Uint8Array<ArrayBuffer>,
+    starting: Promise<Hash | undefined> | undefined,
+  ): Promise<void> {
+    const { signal } = this.options
+    this.turn = this.turn.then(async () => {
+      for (const { entry, byteOffset, start, end } of pieces) {
         throwIfAborted(signal)
-        report.fetchedBytes += chunk.byteLength
-        meter.add(chunk.byteLength)
+        const written = this.sink.write(
+          entry,
+          byteOffset,
+          bytes.subarray(start - blockStart, end - blockStart),
+        )
+        if (written) await abortable(written, signal)
+        this.report.writtenBytes += end - start
       }
-    }
-  }
-  return report
-}
-
-interface PlannedFile {
-  source: CheckpointSource
-  path: string
-  bytes: number
-  runs: Run[]
-}
-
-function planFiles(checkpoint: Checkpoint, sink: TensorSink): PlannedFile[] {
-  const { source } = checkpoint
-  const byFile = new Map<string, Wanted[]>()
-  for (const entry of checkpoint.tensors.values()) {
-    const chunkBytes = sink.chunkBytes(entry)
-    const sizeBytes = entry.end - entry.start
-    if (chunkBytes === undefined || sizeBytes === 0) continue
-    const pieceBytes = Math.min(chunkBytes, sizeBytes)
-    if (!Number.isSafeInteger(chunkBytes) || pieceBytes < 1 || pieceBytes > MAX_PIECE_BYTES) {
-      throw new CheckpointError(
-        `${entry.name}: expected pieces of 1 to ${MAX_PIECE_BYTES} bytes, the sink asks for ${chunkBytes}; ` +
-          'cut its rows into smaller pieces',
-      )
-    }
-    const wanted = byFile.get(entry.file) ?? []
-    wanted.push({ entry, pieceBytes })
-    byFile.set(entry.file, wanted)
-  }
-  const gapBytes = source.ignoresRanges ? Infinity : MAX_READ_GAP_BYTES
-  return checkpoint.files.flatMap(({ path }) => {
-    const wanted = byFile.get(path)
-    if (!wanted) return []
-    const runs = joinRuns(wanted, gapBytes)
-    return [{ source, path, runs, bytes: runs.reduce((sum, run) => sum + run.end - run.start, 0) }]
-  })
-}
-
-function joinRuns(wanted: readonly Wanted[], gapBytes: number): Run[] {
-  const runs: Run[] = []
-  for (const item of [...wanted].sort((a, b) => a.entry.start - b.entry.start)) {
-    const { start, end } = item.entry
-    const last = runs.at(-1)
-    // Tensors on the same bytes are fetched once each.
-    if (last && start >= last.end && start - last.end <= gapBytes) {
-      last.end = end
-      last.wanted.push(item)
-    } else {
-      runs.push({ start, end, wanted: [item] })
-    }
-  }
-  return runs
-}
-
-function largestPiece(run: Run): number {
-  return run.wanted.reduce((most, { pieceBytes }) => Math.max(most, pieceBytes), 0)
-}
-
-/** Cuts the chunks of a run's stream, whatever their sizes, into the pieces the sink asked for. */
-class Cutter {
-  readonly #wanted: readonly Wanted[]
-  readonly #staging: Uint8Array<ArrayBuffer>
-  #next = 0
-  /** Position in the file. */
-  #at: number
-  #filled = 0
-
-  constructor(run: Run, staging: Uint8Array<ArrayBuffer>) {
-    this.#wanted = run.wanted
-    this.#staging = staging
-    this.#at = run.start
-  }
-
-  /** The pieces that `chunk` completes. Each is used up before the next is asked for. */
-  *cut(chunk: Uint8Array): Generator<{
-    entry: TensorEntry
-    byteOffset: number
-    bytes: Uint8Array<ArrayBuffer>
-  }> {
-    let used = 0
-    while (used < chunk.byteLength && this.#next < this.#wanted.length) {
-      const { entry, pieceBytes } = this.#wanted[this.#next]!
-      if (this.#at < entry.start) {
-        const skipped = Math.min(entry.start - this.#at, chunk.byteLength - used)
-        used += skipped
-        this.#at += skipped
-        continue
-      }
-      const taken = Math.min(pieceBytes - this.#filled, entry.end - this.#at, chunk.byteLength - used)
-      this.#staging.set(chunk.subarray(used, used + taken), this.#filled)
-      used += taken
-      this.#at += taken
-      this.#filled += taken
-      const isLast = this.#at === entry.end
-      if (this.#filled < pieceBytes && !isLast) continue
-      const bytes = this.#staging.subarray(0, this.#filled)
-      const byteOffset = this.#at - this.#filled - entry.start
-      this.#filled = 0
-      if (isLast) this.#next++
-      yield { entry, byteOffset, bytes }
-    }
+    })
+    await this.turn
+    const hash = await starting
+    this.pool.give(hash ? await hash.update(bytes) : bytes.buffer)
   }
 }

@@ -17,5 +17,6 @@ export function subfolderSource(source: CheckpointSource, folder: string): Check
     sizeOf: (path, signal) => source.sizeOf(within(path), signal),
     readText: (path, options) => source.readText(within(path), options),
     stream: (path, options) => source.stream(within(path), options),
+    ...(source.sha256Of && { sha256Of: (path, signal) => source.sha256Of!(within(path), signal) }),
   }
 }

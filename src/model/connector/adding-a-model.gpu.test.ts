@@ -66,7 +66,7 @@ test('a checkpoint with the connector of docs/adding-a-model.md loads and comput
   const opened = await openModel(sourceOf(tensors))
   expect(opened.blueprint.architecture).toBe('llava (clip_vision_model, mlp3x_gelu, llama)')
   const arena = new Arena(gpu)
-  const { weights } = await loadWeights(gpu, arena, opened, 'f32')
+  const weights = await loadWeights(gpu, arena, opened, 'f32')
   const vlm = new Vlm(gpu, arena, opened.blueprint, weights)
   const { x } = seeded({ x: [37, 64] }, 5)
   const features = uploadTensor(gpu, 'features', x.shape, x)

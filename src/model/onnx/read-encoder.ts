@@ -1,7 +1,9 @@
 import { ProgressMeter, type StreamProgress } from '../checkpoint/progress'
 import { streamRange } from '../checkpoint/resume'
 import { checkPath, type CheckpointSource } from '../checkpoint/source'
+import { wrongHash } from '../checkpoint/stated-hashes'
 import { CheckpointError } from '../errors'
+import { sha256 } from '../sha256'
 import type { OnnxFile } from './runtime'
 
 export interface ReadEncoderOptions {
@@ -35,7 +37,7 @@ export function encoderSizes(
 /**
  * Reads an encoder and the files that it refers to whole, taking up dropped connections where they broke.
  *
- * Throws: CheckpointError for a file that is not there; NetworkError, AbortError.
+ * Throws: CheckpointError for a file that is not there or has not the hash its origin states; NetworkError, AbortError.
  */
 export async function readEncoder(
   source: CheckpointSource,
@@ -47,12 +49,19 @@ export async function readEncoder(
   const contents: { path: string; bytes: Uint8Array }[] = []
   for (const [i, { path, bytes: size }] of files.entries()) {
     meter.startFile(i)
+    const stated = await source.sha256Of?.(path, signal)
+    const isVerified = stated !== undefined && (await source.copies?.has(path, stated))
     const bytes = new Uint8Array(size)
     let at = 0
     for await (const chunk of streamRange(source, path, { start: 0, end: size, signal })) {
       bytes.set(chunk, at)
       at += chunk.byteLength
-      meter.add(chunk.byteLength)
+      meter.add(i, chunk.byteLength)
+    }
+    if (stated !== undefined && !isVerified) {
+      const found = await sha256(bytes)
+      await source.copies?.judge(path, found === stated)
+      if (found !== stated) throw wrongHash(source, path, stated, found)
     }
     contents.push({ path, bytes })
   }
