@@ -392,6 +392,27 @@ describe('a lost device', () => {
   })
 })
 
+test('a question makes an end of measuring kernels and is answered as ever; measuring goes on behind the reply', async () => {
+  const runs: AbortSignal[] = []
+  const run = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      runs.push(signal)
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  const engine = sharedEngine({ tuning: { tunerFor: () => ({ run }), isTunable: () => true, idleMs: 0 } })
+  await load(engine)
+  await engine.ask(request({}, 2), () => {})
+  await vi.waitFor(() => expect(runs.length).toBe(1))
+  const replies = [engine.ask(request({}, 4), () => {}), engine.ask(request({}, 3), () => {})]
+  expect(runs[0]!.aborted).toBe(true)
+  expect((await replies[0]!).tokenIds).toEqual(describeTurn.generated_ids.slice(0, 4))
+  expect(runs.length).toBe(1)
+  expect((await replies[1]!).tokenIds).toEqual(describeTurn.generated_ids.slice(0, 3))
+  await vi.waitFor(() => expect(runs.length).toBe(2))
+  await engine.unload()
+  expect(runs[1]!.aborted).toBe(true)
+})
+
 test('text-only turns of a vision-language model need no picture', async () => {
   const textTurn = golden.facts.turns.find(({ images }) => images.length === 0)!
   const engine = sharedEngine()
