@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
+import { UNTUNED } from '../kernels'
 import type { JsonObject } from '../model/config-reader'
 import type { EngineEvent, LoadProgress } from './api'
 import { describeTurn, golden, load, request } from './testing/asking'
@@ -411,6 +412,16 @@ test('a question makes an end of measuring kernels and is answered as ever; meas
   await vi.waitFor(() => expect(runs.length).toBe(2))
   await engine.unload()
   expect(runs[1]!.aborted).toBe(true)
+})
+
+test('measures kernels when told to, but never those of an adapter in software', async () => {
+  await expect(sharedEngine().tune()).rejects.toMatchObject({
+    name: 'UnsupportedDeviceError',
+    message: expect.stringMatching(/^tune: .* is software/) as string,
+  })
+  const run = async () => UNTUNED
+  const engine = sharedEngine({ tuning: { tunerFor: () => ({ run }), isTunable: () => true } })
+  expect(await engine.tune()).toEqual(UNTUNED)
 })
 
 test('text-only turns of a vision-language model need no picture', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
 import { Encoder, takeRows, uploadTensor } from '../kernels'
 import { withCaps } from '../kernels/testing/caps'
@@ -178,9 +178,19 @@ test.skipIf(isSlow)(
     const { gpu } = model.vlm
     const { logits: want } = await teacherForced(model, golden, turn)
     const before = gpu.tuning
-    gpu.tuning = { ...before, products: { 'q8 few': 'packed', 'q8 some': 'packed', 'q8 many': 'packed' } }
+    const products = { 'q8 few': 'packed', 'q8 some': 'packed', 'q8 many': 'packed' } as const
     try {
       await withCaps({ isSoftware: false }, async () => {
+        const tuning = { ...before, products }
+        await expect(model.tune(tuning, AbortSignal.abort())).rejects.toThrow('aborted')
+        expect(gpu.tuning).toBe(before)
+        await model.tune(tuning, new AbortController().signal)
+        expect(gpu.tuning).toBe(tuning)
+        // Nothing is left to compile for the next answer.
+        const compile = vi.spyOn(gpu.device, 'createComputePipeline')
+        await engine.ask({ messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: 2 }, () => {})
+        expect(compile.mock.calls.map(([{ label }]) => label)).toEqual([])
+        compile.mockRestore()
         const got = await teacherForced(model, golden, turn)
         // q8 alone is 0.023 off the recorded logits; activations in 8 bits besides, 0.031.
         const { logits, vocab } = got
