@@ -1,6 +1,6 @@
-import type { Tuning } from '../kernels'
-import { createEngine } from './engine'
+import type { Tuning } from '../worker/engine'
 import type { TuneArgs } from './args'
+import { createEngine } from './engine'
 import { throwIfUnfit } from './open-model'
 import { json, print } from './output'
 

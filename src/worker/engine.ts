@@ -53,6 +53,7 @@ import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
 import { EngineTraining, type TrainingHost } from './training'
 
+export type { Tuning } from '../kernels'
 export type { ResolveRepository } from '../model/repositories'
 export type { DebugTensors } from './debug-forward'
 
