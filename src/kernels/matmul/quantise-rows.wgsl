@@ -36,7 +36,7 @@ fn quantise_rows(
   // Below the smallest normal number over 127, a quotient would not be trustworthy; such rows are zeros.
   let is_normal = top > 1e-35;
   let inverse = select(0.0, 127.0 / top, is_normal);
-  let q = vec4i(clamp(round(values * inverse), vec4f(-127.0), vec4f(127.0)));
+  let q = vec4i(round(values * inverse));
   sums[lane] = q.x + q.y + q.z + q.w;
   workgroupBarrier();
 
