@@ -19,7 +19,7 @@ export interface Product {
 
 /** A run lasts at least as long, in milliseconds: clocks and the way to the device's end count for little then. */
 const LEAST_MS = 10
-const MOST_REPEATS = 64
+const MOST_REPEATS = 256
 
 /** Measures the forms of one product on values made up for it. */
 export class ProductBench implements Bench<TileForm> {

@@ -43,7 +43,7 @@ function sharedOf(gpu: Gpu): Shared {
 export class Encoder {
   /** Dispatches recorded so far. */
   dispatches = 0
-  /** Set where gradients are taken or compared: no kernel may round its inputs to save time. */
+  /** Set for training: no kernel may round its inputs to save time. */
   isExact = false
   private commands: GPUCommandEncoder | undefined
   private pass: GPUComputePassEncoder | undefined
