@@ -61,7 +61,7 @@ describe('command line', () => {
     expect(args).toMatchObject({ prompts: ['-1 + 2?', '--- hm', ''] })
   })
 
-  test('plan and info take theirs', () => {
+  test('plan, info and tune take theirs', () => {
     expect(parseCommandLine(words('plan --model m --dtype f16 --json'))).toMatchObject({
       command: 'plan',
       model: 'm',
@@ -74,9 +74,10 @@ describe('command line', () => {
       json: false,
       adapter: 'swiftshader',
     })
+    expect(parseCommandLine(words('tune --json'))).toEqual({ command: 'tune', json: true, adapter: 'auto' })
   })
 
-  test.each([['--help'], ['-h'], ['ask --help'], ['plan -h'], ['info --help'], ['bench -h']])(
+  test.each([['--help'], ['-h'], ['ask --help'], ['plan -h'], ['info --help'], ['bench -h'], ['tune -h']])(
     '%s asks for help',
     (line) => {
       expect(parseCommandLine(words(line))).toEqual({ command: 'help' })

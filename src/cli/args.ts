@@ -23,17 +23,22 @@ export interface InfoArgs extends CommonArgs {
   command: 'info'
 }
 
+export interface TuneArgs extends CommonArgs {
+  command: 'tune'
+}
+
 export type Args =
   | AskArgs
   | PlanArgs
   | InfoArgs
+  | TuneArgs
   | TrainArgs
   | GradcheckArgs
   | BenchArgs
   | { command: 'help' }
   | { command: 'version' }
 
-const COMMANDS = 'ask, plan, train, gradcheck, bench, info'
+const COMMANDS = 'ask, plan, train, gradcheck, bench, info, tune'
 
 const ASK = {
   image: { type: 'string', multiple: true },
@@ -76,9 +81,10 @@ export function parseCommandLine(argv: string[]): Args {
       return parseGradcheck(rest) ?? { command: 'help' }
     case 'bench':
       return parseBench(rest) ?? { command: 'help' }
-    case 'info': {
-      const values = parse('info', rest, COMMON)
-      return values.help ? { command: 'help' } : { command: 'info', ...commonOf('info', values) }
+    case 'info':
+    case 'tune': {
+      const values = parse(command, rest, COMMON)
+      return values.help ? { command: 'help' } : { command, ...commonOf(command, values) }
     }
     default:
       throw new UsageError(`trilobite: expected a command (${COMMANDS}), got "${command}"; try --help`)

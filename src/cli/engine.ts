@@ -1,7 +1,10 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
 import { Engine, type EngineHost, type ResolveRepository } from '../worker/engine'
 import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
+import { openDiskStore } from './disk-store'
 import { startHashInThread } from './hash-threads'
 import { openSource } from '../model/checkpoint/open-source'
 import { resolveRepository, type ResolvedModel, type ResolveOptions } from './model-source'
@@ -17,10 +20,15 @@ export async function createEngine(
     gpu: await openNodeGpu(adapter),
     imageCodecs: nodeCodecLoader,
     startHash: startHashInThread,
+    tuning: { store: () => openDiskStore(tuningFolder(process.env)) },
     onnx: () => import('./onnx-node').then((module) => module.openNodeOnnxRuntime()),
     ...(resolveRepository && { resolveRepository }),
   })
 }
+
+/** Where tunings of this machine's adapters are kept. */
+export const tuningFolder = (env: NodeJS.ProcessEnv) =>
+  join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'trilobite', 'tuning')
 
 const sourceOf = (model: ResolvedModel) => ('disk' in model ? model.disk : openSource(model.remote))
 

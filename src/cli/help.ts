@@ -60,6 +60,8 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       --json                  one JSON object
   trilobite info [--json]
       the adapter, its limits and features, and the self-test's result
+  trilobite tune [--json]
+      measures which forms of kernels are the fastest on this machine's GPU, and keeps that for all later commands
 
   On every command
       --adapter A             auto (default: hardware, else lavapipe, else SwiftShader), default, lavapipe, swiftshader

@@ -20,6 +20,7 @@ import { findModels, loadOptionsOf, openModel, throwIfUnfit } from './open-model
 import { adapterName, formatPlan, formatTower, formatReport, json, print } from './output'
 import { ProgressLine } from './progress-line'
 import { train } from './train'
+import { tune } from './tune'
 
 /** Returns: the exit status; nothing for 0. */
 async function main(argv: string[]): Promise<number | void> {
@@ -41,6 +42,8 @@ async function main(argv: string[]): Promise<number | void> {
       return gradcheck(args)
     case 'bench':
       return bench(args)
+    case 'tune':
+      return tune(args)
   }
 }
 

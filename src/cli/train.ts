@@ -6,7 +6,7 @@ import { fixedOrder } from '../model/train/order'
 import { usableFor } from '../model/train/usable-rows'
 import type { Engine } from '../worker/engine'
 import type { ConnectorLayout, TrainingEvent } from '../worker/training-api'
-import { openDiskFeatures } from './disk-features'
+import { openDiskStore } from './disk-store'
 import { ONLY_RUN } from './disk-runs'
 import { UsageError, withAdvice } from './errors'
 import { Interrupt } from './interrupt'
@@ -86,7 +86,7 @@ async function trainIn(folder: RunFolder, training: Training): Promise<Ended> {
     progress,
     {
       runs: async () => folder.files,
-      featureStore: () => openDiskFeatures(args.cache ?? resolve(args.out, 'features')),
+      featureStore: () => openDiskStore(args.cache ?? resolve(args.out, 'features')),
     },
   )
   const layout = await layoutOf(engine, args.layout)

@@ -82,3 +82,5 @@ export {
   type WindowSizes,
 } from './window-position/window-position'
 export { selfTest } from './self-test'
+export { ProductTuner, type Tuner } from './product-tuner'
+export { readTuning, TUNING_VERSION, UNTUNED, type Tuning } from './tuning'

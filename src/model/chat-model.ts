@@ -6,6 +6,7 @@ import {
   warmUp,
   type Gpu,
   type Tensor,
+  type Tuning,
   type Variant,
 } from '../kernels'
 import type { OpenedModel } from './checkpoint-files'
@@ -170,6 +171,25 @@ export class ChatModel {
     this.conversation.forgetFrom(0)
   }
 
+  /**
+   * Puts a tuning in place once every kernel is compiled that the model uses under it.
+   *
+   * Throws: the signal's reason, and the Error of a refused shader; the tuning before stays in place then.
+   */
+  async tune(tuning: Tuning, signal: AbortSignal): Promise<void> {
+    const { gpu } = this.vlm
+    const before = gpu.tuning
+    let used: Variant[]
+    gpu.tuning = tuning
+    try {
+      used = usedKernels(this.vlm, this.conversation)
+    } finally {
+      gpu.tuning = before
+    }
+    await warmUp(gpu, used, undefined, signal)
+    gpu.tuning = tuning
+  }
+
   destroy(): void {
     this.images?.destroy()
     this.conversation.destroy()
@@ -238,7 +258,10 @@ function usedKernels(vlm: Vlm, conversation: Conversation): Variant[] {
         })
       })
     recordPicture(vlm, conversation, enc)
-    step(Math.min(64, conversation.capacity - 1), 0, 0)
+    // On GPUs, prompts of few, some and many rows take different forms of products.
+    for (const rows of gpu.caps.isSoftware ? [64] : [16, 64, PREFILL_ROWS]) {
+      step(Math.min(rows, conversation.capacity - 1), 0, 0)
+    }
     step(1, Math.min(64, conversation.capacity - 1), 0)
     step(1, 1, 0.7)
     // A long context takes another form of attention.

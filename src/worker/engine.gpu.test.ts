@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
+import { UNTUNED } from '../kernels'
 import type { JsonObject } from '../model/config-reader'
 import type { EngineEvent, LoadProgress } from './api'
 import { describeTurn, golden, load, request } from './testing/asking'
@@ -390,6 +391,37 @@ describe('a lost device', () => {
     expect(report.problem).toMatchObject({ name: 'UnsupportedDeviceError' })
     await expect(load(engine)).rejects.toMatchObject({ name: 'UnsupportedDeviceError' })
   })
+})
+
+test('a question makes an end of measuring kernels and is answered as ever; measuring goes on behind the reply', async () => {
+  const runs: AbortSignal[] = []
+  const run = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      runs.push(signal)
+      signal.addEventListener('abort', () => reject(signal.reason as Error))
+    })
+  const engine = sharedEngine({ tuning: { tunerFor: () => ({ run }), isTunable: () => true, idleMs: 0 } })
+  await load(engine)
+  await engine.ask(request({}, 2), () => {})
+  await vi.waitFor(() => expect(runs.length).toBe(1))
+  const replies = [engine.ask(request({}, 4), () => {}), engine.ask(request({}, 3), () => {})]
+  expect(runs[0]!.aborted).toBe(true)
+  expect((await replies[0]!).tokenIds).toEqual(describeTurn.generated_ids.slice(0, 4))
+  expect(runs.length).toBe(1)
+  expect((await replies[1]!).tokenIds).toEqual(describeTurn.generated_ids.slice(0, 3))
+  await vi.waitFor(() => expect(runs.length).toBe(2))
+  await engine.unload()
+  expect(runs[1]!.aborted).toBe(true)
+})
+
+test('measures kernels when told to, but never those of an adapter in software', async () => {
+  await expect(sharedEngine().tune()).rejects.toMatchObject({
+    name: 'UnsupportedDeviceError',
+    message: expect.stringMatching(/^tune: .* is software/) as string,
+  })
+  const run = async () => UNTUNED
+  const engine = sharedEngine({ tuning: { tunerFor: () => ({ run }), isTunable: () => true } })
+  expect(await engine.tune()).toEqual(UNTUNED)
 })
 
 test('text-only turns of a vision-language model need no picture', async () => {

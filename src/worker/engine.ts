@@ -1,4 +1,13 @@
-import { openGpu, Profiler, selfTest, SelfTestError, type Capabilities, type Gpu } from '../kernels'
+import {
+  openGpu,
+  Profiler,
+  selfTest,
+  SelfTestError,
+  UnsupportedDeviceError,
+  type Capabilities,
+  type Gpu,
+  type Tuning,
+} from '../kernels'
 import { ChatModel } from '../model/chat-model'
 import { openModel } from '../model/checkpoint-files'
 import type { StartHash } from '../model/checkpoint/hasher'
@@ -39,10 +48,12 @@ import { describeModel, describePlan } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
 import { describeProfile } from './describe-profile'
 import { emptyReply } from './empty-reply'
+import { EngineTuning, type TuningOptions } from './engine-tuning'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
 import { EngineTraining, type TrainingHost } from './training'
 
+export type { Tuning } from '../kernels'
 export type { ResolveRepository } from '../model/repositories'
 export type { DebugTensors } from './debug-forward'
 
@@ -74,6 +85,8 @@ export interface EngineHost {
   readonly lockedRuns?: TrainingHost['lockedRuns']
   /** Opens where features of training pictures are kept; undefined where they are not. Default: nowhere. */
   readonly featureStore?: OpenByteStore
+  /** How the fastest kernels are found and kept. Default: measured again by each engine, where there is a GPU. */
+  readonly tuning?: TuningOptions
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -100,13 +113,23 @@ export class Engine implements EngineApi {
   /** The last reply, as long as the model holds its keys and values. */
   private lastTurn: Turn | undefined
   private turn: Promise<unknown> = Promise.resolve()
+  /** Begun, or waiting for their turn. */
+  private tasks = 0
   private readonly watchers: ((event: EngineEvent) => void)[] = []
   private readonly codecs
   private runs: Promise<Runs> | undefined
   readonly training: EngineTraining
+  private readonly tuning: EngineTuning
 
   constructor(private readonly host: EngineHost) {
     this.codecs = createCodecs(host.imageCodecs)
+    this.tuning = new EngineTuning({
+      ...host.tuning,
+      model: () => this.model,
+      whenIdle: (task) => {
+        if (this.tasks === 0) this.turn = this.turn.then(task)
+      },
+    })
     this.training = new EngineTraining({
       codecs: this.codecs,
       model: (call) => this.requireModel(call),
@@ -175,6 +198,7 @@ export class Engine implements EngineApi {
           onFile: (file) => onProgress({ phase: 'config', file }),
         })
         const plan = planMemory(opened, gpu.caps, options)
+        await this.tuning.recall(gpu)
         // Only now: a mistyped name or a damaged header leaves the loaded model as it is.
         this.dropModel()
         const model = await ChatModel.load(gpu, opened, plan, {
@@ -210,7 +234,10 @@ export class Engine implements EngineApi {
     this.answering.add(controller)
     const answer = (signal: AbortSignal) =>
       request.profile ? this.profiled(request, onEvent, signal) : this.answer(request, onEvent, signal)
-    return this.exclusively(() => answer(controller.signal)).finally(() => this.answering.delete(controller))
+    return this.exclusively(() => answer(controller.signal)).finally(() => {
+      this.answering.delete(controller)
+      if (this.tasks === 0) this.tuning.afterReply()
+    })
   }
 
   async abort(): Promise<void> {
@@ -235,6 +262,21 @@ export class Engine implements EngineApi {
     const { gpu } = await opening
     this.closed.add(gpu)
     gpu.destroy()
+  }
+
+  /**
+   * Measures this device's fastest kernels now, and keeps the result for all engines to come.
+   *
+   * Throws: UnsupportedDeviceError for an adapter in software, whose kernels are chosen for good.
+   */
+  tune(): Promise<Tuning> {
+    return this.exclusively(async () => {
+      const { gpu } = await this.usable()
+      if (this.tuning.isTunable(gpu)) return this.tuning.measure(gpu)
+      throw new UnsupportedDeviceError(
+        `tune: ${gpu.adapter.description} is software, and what suits it is known. Choose a GPU.`,
+      )
+    })
   }
 
   async watch(onEvent: (e: EngineEvent) => void): Promise<void> {
@@ -376,7 +418,9 @@ export class Engine implements EngineApi {
 
   /** Runs one thing at a time, in the order asked. */
   private exclusively<T>(run: () => Promise<T>): Promise<T> {
-    const next = this.turn.then(run, run)
+    this.tuning.interrupt()
+    this.tasks++
+    const next = this.turn.then(run).finally(() => this.tasks--)
     this.turn = next.catch(() => {})
     return next
   }

@@ -24,6 +24,7 @@ else {
         lockRun: (run) => holdLock(RUN_LOCK + run),
         lockedRuns,
         featureStore: () => openOpfsStore(storage, 'trilobite-features'),
+        tuning: { store: () => openOpfsStore(storage, 'trilobite-tuning') },
       }),
     ),
   )

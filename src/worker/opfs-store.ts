@@ -2,8 +2,8 @@ import type { ByteStore, ByteWriter } from '../model/checkpoint/byte-store'
 import { sha256 } from '../model/sha256'
 import { UNFINISHED } from '../model/train/run-store'
 
-/** Towers that come and go, and what frozen towers gave for training pictures. */
-export type StoreFolder = 'trilobite-towers' | 'trilobite-features'
+/** Towers that come and go, what frozen towers gave for training pictures, and which kernels were measured to be fast. */
+export type StoreFolder = 'trilobite-towers' | 'trilobite-features' | 'trilobite-tuning'
 /** Begins every name. Another way to name or to fill the files takes another version. */
 const VERSION = 'v1-'
 /** The rest of what the browser grants is left to the page: its chats, and its other caches. */

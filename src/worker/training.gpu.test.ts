@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
 import '../kernels/testing/setup'
+import { Encoder } from '../kernels'
 import { openDataset } from '../model/train/dataset'
 import type { Dataset, Recipe } from '../model/train/definition'
 import { MemoryRuns } from '../model/train/run-store'
@@ -429,6 +430,24 @@ describe.skipIf(isSlow)('the gradient check', () => {
 
   test.each(['f16', 'q8', 'q4'] as const)('passes on %s weights', async (dtype) => {
     await expectPassed(await loaded(new MemoryRuns(), dtype), 4)
+  })
+
+  test('rounds no activations to save time, whatever the device is tuned to', async () => {
+    const engine = await loaded(new MemoryRuns(), 'q8')
+    const isExact = new Map<string, Set<boolean>>()
+    const { dispatch } = Encoder.prototype
+    const spy = vi.spyOn(Encoder.prototype, 'dispatch').mockImplementation(function (
+      this: Encoder,
+      ...args: Parameters<typeof dispatch>
+    ) {
+      isExact.set(this.label, (isExact.get(this.label) ?? new Set()).add(this.isExact))
+      dispatch.apply(this, args)
+    })
+    await engine.training.checkGradients({ directions: 1, seed: 3 }, () => {})
+    spy.mockRestore()
+    expect(isExact.get('tower features')).toEqual(new Set([true]))
+    expect(isExact.get('micro-batch')).toEqual(new Set([true]))
+    await engine.unload()
   })
 
   test('passes on a linear connector', async () => {

@@ -1,5 +1,6 @@
 import { DeviceLostError, OutOfMemoryError, UnsupportedDeviceError } from '../errors'
 import type { Profiler } from './profiler'
+import { UNTUNED, type Tuning } from '../tuning'
 
 /** What the device offers, read once. Fast paths ask this record and nothing else. */
 export interface Capabilities {
@@ -7,6 +8,8 @@ export interface Capabilities {
   readonly shaderF16: boolean
   /** Size range of a subgroup, or undefined without the feature. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined
+  /** `dot4I8Packed` compiles; whether the hardware has it only measuring tells. */
+  readonly packedDot: boolean
   readonly timestampQuery: boolean
   /** True for CPU implementations of WebGPU (SwiftShader, llvmpipe). */
   readonly isSoftware: boolean
@@ -52,6 +55,8 @@ export class Gpu {
   allocatedBytes = 0
   /** Highest value `allocatedBytes` had. */
   peakBytes = 0
+  /** Forms measured to be the fastest here. They stand above those chosen from capabilities; set between recordings. */
+  tuning: Tuning = UNTUNED
   /** Set once the device is gone; everything throws it from then on. */
   lostError: DeviceLostError | undefined
   /** Times what encoders record, while it is there. */
@@ -209,6 +214,8 @@ export async function openGpu(gpu: GPU | undefined, restrict: Partial<Capabiliti
     subgroups: features.has('subgroups')
       ? { min: adapter.info.subgroupMinSize ?? 4, max: adapter.info.subgroupMaxSize ?? 128 }
       : undefined,
+    // Browsers had WebGPU before they had this set.
+    packedDot: gpu.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') ?? false,
     timestampQuery: features.has('timestamp-query'),
     isSoftware,
     maxBindingBytes: limits.maxStorageBufferBindingSize,

@@ -43,6 +43,8 @@ function sharedOf(gpu: Gpu): Shared {
 export class Encoder {
   /** Dispatches recorded so far. */
   dispatches = 0
+  /** Set for training: no kernel may round its inputs to save time. */
+  isExact = false
   private commands: GPUCommandEncoder | undefined
   private pass: GPUComputePassEncoder | undefined
   private readonly params = new ArrayBuffer(PARAM_CHUNK_BYTES)

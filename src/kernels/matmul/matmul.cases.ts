@@ -37,3 +37,11 @@ export const gradientCases = [
   { M: 257, N: 1031, K: 33 },
   { M: 65_537, N: 3, K: 5 },
 ]
+
+/** Products in 8-bit dot products: tiles of 32 and 64 rows, full and not, over weights in one part and in several. */
+export const packedCases = [
+  { M: 9, N: 63, K: 31 },
+  { M: 32, N: 130, K: 588 },
+  { M: 64, N: 64, K: 96 },
+  { M: 131, N: 70, K: 223 },
+]

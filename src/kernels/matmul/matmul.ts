@@ -1,10 +1,10 @@
 import { ACTIVATION_CODE, type Activation } from '../activation-kinds'
 import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
-import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
+import type { TileForm } from '../tuning'
 import { bySharing, CHUNK, vectorForm } from '../vector-form'
 import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
@@ -16,10 +16,13 @@ import batchWgsl from './matmul-batch.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
 import epilogue from './epilogue.wgsl?raw'
+import packedWgsl from './matmul-packed.wgsl?raw'
 import tileWgsl from './matmul-tile.wgsl?raw'
 import vectorWgsl from './matmul-vector.wgsl?raw'
 import octets from './octets.wgsl?raw'
 import padWgsl from './pad.wgsl?raw'
+import { quantiseRows } from './quantise-rows'
+import { TILE_ROWS, tileForm } from './tile-form'
 import { tiles } from './tiles'
 
 const padKernel = defineKernel({
@@ -52,6 +55,7 @@ const kernelFor = (name: string, wgsl: string, ...readers: string[]) =>
   defineKernel({ name, wgsl, include: [activations, weights, ...readers, epilogue], bindings, params })
 
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
+const packedKernel = kernelFor('matmul-packed', packedWgsl)
 const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets, broadcastRows)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
 const vectorKernels = bySharing((includes, sharing) =>
@@ -65,6 +69,8 @@ export interface MatmulOptions {
   readonly activation?: Activation | undefined
   /** [..., N], added after the activation. */
   readonly residual?: Tensor | undefined
+  /** The form of a product of more than 8 rows on a GPU. Default: what is measured or expected to be the fastest there. */
+  readonly form?: TileForm | undefined
 }
 
 /** Most rows of x that take the batch form. */
@@ -95,9 +101,11 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
   const y = enc.temp(shape, 'f32', w.name)
   enc.scope(() => {
     const rows = padded(enc, x, w.stride)
+    let packedRows: Tensor | undefined
     for (const part of w.parts) {
+      const form = chooseForm(enc, M, part.rows, w.dtype, options.form)
       const tensors = {
-        x: rows,
+        x: form.kernel === packedKernel ? (packedRows ??= quantiseRows(enc, rows)) : rows,
         w: part.data,
         scales: part.scales ?? part.data,
         bias: bias ?? rows,
@@ -111,7 +119,6 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
         HAS_BIAS: bias !== undefined,
         HAS_RESIDUAL: residual !== undefined,
       }
-      const form = chooseForm(enc.gpu.caps, M, part.rows, w.dtype)
       const variant = form.kernel.as({ ...constants, ...form.constants })
       for (const cut of tiles(M, part.rows, form.tile, w.stride, enc.gpu.caps)) {
         const at = { ...common, m_start: cut.m, n_start: cut.n }
@@ -123,7 +130,8 @@ export function matmul(enc: Encoder, x: Tensor, w: Weight, options: MatmulOption
 }
 
 /** The kernel for a product, its constants, and the outputs of one of its workgroups, rows by columns. */
-function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype) {
+function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, wanted: TileForm | undefined) {
+  const { caps } = enc.gpu
   if (M === 1) {
     const { sharing, constants, groupRows } = vectorForm(caps, dtype, N, 4)
     return {
@@ -162,10 +170,12 @@ function chooseForm(caps: Capabilities, M: number, N: number, dtype: WeightDtype
       tile: [BATCH, 256 / LANES] as const,
     }
   }
-  // The widest tile only where workgroups stay plenty and the device has more than the default workgroup memory; not
-  // measured on a GPU yet.
-  const isWide = caps.maxWorkgroupBytes >= 24 * 1024 && Math.ceil(M / 128) * Math.ceil(N / 64) >= 256
-  const ROWS = isWide ? 8 : M <= 32 ? 2 : 4
+  const form = wanted ?? tileForm(enc, M, N, dtype)
+  if (form === 'packed') {
+    const ROWS = M <= 32 ? 2 : 4
+    return { kernel: packedKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
+  }
+  const ROWS = TILE_ROWS[form]
   return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
 }
 

@@ -256,6 +256,8 @@ export class FeatureCache {
   ): Promise<TowerMaps> {
     const { gpu, arena } = this.vlm
     const enc = new Encoder(gpu, arena, 'tower features')
+    // They are kept for every run to come.
+    enc.isExact = true
     const input = uploadTensor(gpu, 'pixel values', [1, 3, height, width], pixels)
     try {
       const maps: HostTensor[] = []

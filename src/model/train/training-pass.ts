@@ -92,6 +92,7 @@ export class TrainingPass {
   ): MicroBatchResult {
     const { vlm } = this
     const enc = new Encoder(vlm.gpu, vlm.arena, 'micro-batch')
+    enc.isExact = true
     const losses: Tensor[] = []
     try {
       const recorded = samples.map((sample) => this.join(enc, sample))

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ByteStore } from '../model/checkpoint/byte-store'
-import { openDiskFeatures } from './disk-features'
+import { openDiskStore } from './disk-store'
 
 let root: string
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'trilobite-features-'))
+  root = await mkdtemp(join(tmpdir(), 'trilobite-store-'))
 })
 afterAll(() => rm(root, { recursive: true }))
 
@@ -16,9 +16,9 @@ const bytesOf = async (store: ByteStore, key: string) => {
   return stream && new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
-describe('features on disk', () => {
+describe('bytes on disk', () => {
   test('are read back by key, whatever the key and however large', async () => {
-    const store = await openDiskFeatures(join(root, 'deep', 'cache'))
+    const store = await openDiskStore(join(root, 'deep', 'cache'))
     const key = 'hash|../../tower|{"a":1}'
     expect(await store.read(key)).toBeUndefined()
     const large = Uint8Array.from({ length: 200_000 }, (_, i) => i % 251)
@@ -31,7 +31,7 @@ describe('features on disk', () => {
     const read = (await bytesOf(store, key))!
     expect(Buffer.compare(read.subarray(0, -3), large)).toBe(0)
     expect(read.subarray(-3)).toEqual(Uint8Array.of(1, 2, 3))
-    expect(await bytesOf(await openDiskFeatures(join(root, 'deep', 'cache')), key)).toHaveLength(200_003)
+    expect(await bytesOf(await openDiskStore(join(root, 'deep', 'cache')), key)).toHaveLength(200_003)
     expect(await store.read(`${key} `)).toBeUndefined()
 
     const replaced = await store.write(key, 1)
@@ -47,7 +47,7 @@ describe('features on disk', () => {
 
   test('that were given up leave nothing', async () => {
     const folder = join(root, 'aborted')
-    const store = await openDiskFeatures(folder)
+    const store = await openDiskStore(folder)
     const writer = await store.write('key', 2)
     await writer.write(Uint8Array.of(1))
     await writer.abort()
@@ -64,13 +64,13 @@ describe('features on disk', () => {
     for (const name of names.filter((name) => name !== 'v1-new.x.part')) {
       await utimes(join(folder, name), old, old)
     }
-    await openDiskFeatures(folder)
+    await openDiskStore(folder)
     expect((await readdir(folder)).sort()).toEqual(['other.part', 'v1-new.x.part', 'v1-whole'])
   })
 
   test('a folder that cannot be made is the caller’s to tell about', async () => {
     await writeFile(join(root, 'file'), '')
-    const store = await openDiskFeatures(join(root, 'file', 'cache'))
+    const store = await openDiskStore(join(root, 'file', 'cache'))
     expect(await store.read('key')).toBeUndefined()
     await expect(store.write('key', 1)).rejects.toThrow('ENOTDIR')
   })

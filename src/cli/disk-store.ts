@@ -15,7 +15,7 @@ const ABANDONED_MS = 3_600_000
  * Opens a store in a folder of this machine's disk, a file for each key; removes what crashed writers left there. The
  * folder is made when something is first written. Several processes may share it.
  */
-export async function openDiskFeatures(path: string): Promise<ByteStore> {
+export async function openDiskStore(path: string): Promise<ByteStore> {
   const folder = resolve(path)
   const names = await readdir(folder).catch(() => [])
   for (const name of names.filter((name) => name.startsWith(VERSION) && name.endsWith(UNFINISHED))) {
@@ -23,11 +23,11 @@ export async function openDiskFeatures(path: string): Promise<ByteStore> {
     const info = await stat(file).catch(() => undefined)
     if (info && Date.now() - info.mtimeMs > ABANDONED_MS) await rm(file, { force: true }).catch(() => {})
   }
-  return new DiskFeatures(folder)
+  return new DiskStore(folder)
 }
 
 /** Bytes by key, each in a file of its own that is whole from the moment it is there. */
-class DiskFeatures implements ByteStore {
+class DiskStore implements ByteStore {
   constructor(private readonly folder: string) {}
 
   async read(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
@@ -59,7 +59,7 @@ class DiskFeatures implements ByteStore {
       },
       async close() {
         try {
-          // A file that has its name but not its bytes after a power cut would be features of zeros.
+          // A file that has its name but not its bytes after a power cut would be bytes of zeros.
           await file.sync()
           await file.close()
           await rename(unfinished, path)
