@@ -22,7 +22,7 @@ export type StartHash = () => Promise<Hash>
 
 /** Hashes on the thread that asks: WebAssembly, about 220 MB/s. */
 export const startHashHere: StartHash = async () => {
-  const { createSHA256 } = await import('hash-wasm')
+  const { createSHA256 } = await import('./sha256-wasm')
   const state = (await createSHA256()).init()
   return {
     async update(bytes) {
