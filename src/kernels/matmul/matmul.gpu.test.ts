@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { packRows, unpackRows } from '../pack/pack'
 import { asWords, emptyWeight, rawBytes } from '../pack/pack.testing'
+import { withCaps } from '../testing/caps'
 import { onGpu, testGpu } from '../testing/gpu'
 import { seeded, shaped, type Shaped } from '../testing/numbers'
-import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import type { Tensor } from '../tensor'
 import { destroyWeight, weightRows, type Weight, type WeightDtype } from '../weight'
@@ -35,18 +35,6 @@ async function withWeight<I extends Record<string, Shaped>, O extends Record<str
   }
 }
 
-/** Runs a test as if the device had other capabilities. */
-async function withCaps(changes: Partial<Capabilities>, run: () => Promise<void>): Promise<void> {
-  const { caps } = await testGpu()
-  const before = { ...caps }
-  try {
-    Object.assign(caps, changes)
-    await run()
-  } finally {
-    Object.assign(caps, before)
-  }
-}
-
 const product = async (dtype: WeightDtype, { M, N, K }: { M: number; N: number; K: number }) => {
   const { x, w } = seeded({ x: [M, K], w: [N, K] })
   const { y, held } = await withWeight(w, { dtype }, { x }, (enc, w, t) => ({ y: matmul(enc, t.x, w) }))
@@ -64,6 +52,11 @@ describe('matmul', () => {
         : hardwareCases.filter(({ K }) => K === 588 || K === 897)
     test.each(some)('matches it in the form for GPUs for [$M, $K] x [$N, $K]', (size) =>
       withCaps({ isSoftware: false }, () => product(dtype, size)),
+    )
+
+    // Some sizes stand for all: no other form reads x and weights as this one does.
+    test.each(some)('matches it on a CPU adapter without subgroups for [$M, $K] x [$N, $K]', (size) =>
+      withCaps({ isSoftware: true, subgroups: undefined }, () => product(dtype, size)),
     )
 
     test.each([1, 5, 70])('reads a weight in several parts, %i rows of x', async (M) => {
@@ -226,9 +219,12 @@ describe('matmul backward', () => {
     expect(added.db).toBeClose(want.db.map((value, i) => value + db[i]!))
   })
 
-  test('works with the lanes of a GPU and cut into dispatches', async () => {
+  test.each([
+    ['with the lanes of a GPU', { isSoftware: false }],
+    ['on a CPU adapter without subgroups', { isSoftware: true, subgroups: undefined }],
+  ])('works %s, cut into dispatches', async (_, caps) => {
     const { dy, x, w, dw } = seeded({ dy: [70, 45], x: [70, 300], w: [45, 300], dw: [45, 300] })
-    await withCaps({ isSoftware: false, maxDispatchFlops: 2 * 8 * 256 * 45 * 3 }, async () => {
+    await withCaps({ ...caps, maxDispatchFlops: 2 * 8 * 256 * 45 * 3 }, async () => {
       const got = await withWeight(w, { dtype: 'f16' }, { dy, x, dw }, (enc, w, t) => {
         const before = enc.dispatches
         const dx = matmulBackward(enc, t.dy, w)
