@@ -1,4 +1,5 @@
 import { ACTIVATION_CODE, type Activation } from '../activation-kinds'
+import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
 import type { Gpu } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
@@ -28,10 +29,12 @@ const TILE_BYTES = 16_384
  *
  * It takes two weights of one dtype, each in one part, where eight rows of x and of hidden activations lie in workgroup
  * memory: strides of W1 and W2 of 512 together. Within that it is 2 to 3 times as fast as two tiled matmuls on lavapipe
- * and SwiftShader, for 16 to 1024 rows (f32 and f16, widths of 192 and of 64 to 448).
+ * and SwiftShader, for 16 to 1024 rows (f32 and f16, widths of 192 and of 64 to 448). Where matmuls spread their rows over
+ * subgroups, two of them are faster.
  */
 export function mlpProjectorFits(gpu: Gpu, w1: Weight, w2: Weight): boolean {
   return (
+    broadcastLanes(gpu.caps) === undefined &&
     w1.dtype === w2.dtype &&
     w1.parts.length === 1 &&
     w2.parts.length === 1 &&
