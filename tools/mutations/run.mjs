@@ -3,7 +3,8 @@
 //   npm run mutate                             every shader under src/kernels
 //   npm run mutate -- FILTER...                those whose path holds one of these
 //   npm run mutate -- --each N --jobs N        lines of each shader (default 2), runs at a time (default 2)
-//   npm run mutate -- --adapter A              lavapipe (default) or swiftshader
+//   npm run mutate -- --adapter A              lavapipe or swiftshader alone (default: what survives the first meets the second,
+//                                              as in npm test; some lines are for subgroups of one size)
 //
 // A line whose broken form is no valid WGSL proves nothing and gives its place to another. Ends with the survivors, which
 // either show a hole in the tests or are told in equivalent.json why nothing changes.
@@ -23,11 +24,14 @@ const { values: options, positionals: filters } = parseArgs({
   options: {
     each: { type: 'string', default: '2' },
     jobs: { type: 'string', default: '2' },
-    adapter: { type: 'string', default: 'lavapipe' },
+    adapter: { type: 'string' },
   },
 })
-const icd = findIcd(/** @type {any} */ (options.adapter))
-if (!icd) throw new Error(`the driver of ${options.adapter} was not found; "npm test" installs or names it`)
+const drivers = (options.adapter ? [options.adapter] : ['lavapipe', 'swiftshader']).map((adapter) => {
+  const icd = findIcd(/** @type {any} */ (adapter))
+  if (!icd) throw new Error(`the driver of ${adapter} was not found; "npm test" installs or names it`)
+  return { adapter, icd }
+})
 
 /** Lines that compute the same when broken, and why. @type {{ file: string, before: string, why: string }[]} */
 const equivalent = JSON.parse(readFileSync(join(import.meta.dirname, 'equivalent.json'), 'utf8'))
@@ -81,6 +85,19 @@ async function breakShader(file) {
  * @returns {Promise<'caught' | 'survived' | 'invalid'>}
  */
 async function runTests(mutant) {
+  for (const driver of drivers) {
+    const outcome = await runTestsOn(driver, mutant)
+    if (outcome !== 'survived') return outcome
+  }
+  return 'survived'
+}
+
+/**
+ * @param {{ readonly adapter: string, readonly icd: string }} driver
+ * @param {FileMutant} mutant
+ * @returns {Promise<'caught' | 'survived' | 'invalid'>}
+ */
+async function runTestsOn({ adapter, icd }, mutant) {
   const args = [
     'vitest',
     'run',
@@ -96,7 +113,7 @@ async function runTests(mutant) {
     ...process.env,
     XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? '/tmp',
     VK_ICD_FILENAMES: icd,
-    TRILOBITE_ADAPTER: options.adapter,
+    TRILOBITE_ADAPTER: adapter,
     TRILOBITE_MUTANT: JSON.stringify(mutant),
   }
   const child = spawn('npx', args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
