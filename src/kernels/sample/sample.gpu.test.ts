@@ -54,7 +54,8 @@ const normal = (length: number, seed: number, scale = 3) => {
 }
 
 describe('argmax', () => {
-  test.each(vocabularies)('finds the largest of %d logits', async (V) => {
+  // Gemma 3's has more slices than the last step has lanes.
+  test.each([...vocabularies, 262_208])('finds the largest of %d logits', async (V) => {
     const logits = normal(V, V)
     expect((await sampled(logits, [], [greedy])).ids).toEqual([
       logits.indexOf(logits.reduce((a, b) => Math.max(a, b))),
