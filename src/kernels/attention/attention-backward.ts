@@ -1,10 +1,11 @@
+import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
-import { broadcastLanes, dispatchBroadcastBackward, fitsBroadcastBackward } from './broadcast'
+import { dispatchBroadcastBackward, fitsBroadcastBackward } from './broadcast'
 import { repackRows, stridedHeads, transposeHeads } from './repack'
 import { attendRows } from './rows'
 

@@ -1,6 +1,7 @@
+import { broadcastLanes } from '../broadcast-lanes'
 import type { Encoder } from '../gpu/encoder'
 import type { Tensor } from '../tensor'
-import { broadcastLanes, dispatchBroadcast } from './broadcast'
+import { dispatchBroadcast } from './broadcast'
 import { stridedHeads, transposeHeads } from './repack'
 import { dispatchTiles } from './tile'
 
