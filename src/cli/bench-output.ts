@@ -45,7 +45,7 @@ function formatPhase({ phase, steps, wallMs, kernels }: ProfilePhase, how: strin
     String(dispatches),
     ms.toFixed(2),
     `${((100 * ms) / (total || 1)).toFixed(1)}%`,
-    flops > 0 && ms > 0 ? (flops / ms / 1e6).toFixed(1) : '',
+    flops > 0 && ms > 0 ? (flops / ms / 1e6).toFixed(2) : '',
   ])
   const all = [['kernel', 'dispatches', 'ms', 'share', 'GFLOP/s'], ...rows]
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))

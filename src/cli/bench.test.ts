@@ -78,7 +78,7 @@ describe('bench', () => {
     expect(prompt).toBe(
       "prompt: 40.0 ms, of which kernels 20.0 ms in 1 prompt, by the device's timestamps\n" +
         '  kernel       dispatches     ms  share  GFLOP/s\n' +
-        '  matmul-tile          10  15.00  75.0%    200.0\n' +
+        '  matmul-tile          10  15.00  75.0%   200.00\n' +
         '  rms-norm              4   5.00  25.0%',
     )
     expect(decode).toContain('in 5 tokens')
