@@ -46,6 +46,24 @@ export async function longTasks(page: Page, run: () => Promise<void>): Promise<s
     .map(({ task, inside }) => describe(task, inside))
 }
 
+/**
+ * The long tasks of a page that come back each time something is done, up to three times; none once a time had none.
+ * Collecting garbage while the adapter has both processors can take as long as a long task, but not every time.
+ *
+ * `afresh`: brings the page back to where it can be done again.
+ */
+export async function lastingLongTasks(
+  page: Page,
+  run: () => Promise<void>,
+  afresh: () => Promise<void>,
+): Promise<string[]> {
+  for (let time = 1; ; time++) {
+    const tasks = await longTasks(page, run)
+    if (!tasks.length || time === 3) return tasks
+    await afresh()
+  }
+}
+
 const eventsIn = (task: TraceEvent, events: readonly TraceEvent[]) =>
   events.filter(
     (event) =>
