@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { afterAll, expect, vi } from 'vitest'
 import { compare, type Closeness } from './numbers'
 
 declare module 'vitest' {
@@ -9,6 +9,12 @@ declare module 'vitest' {
     toBeClose(want: ArrayLike<number>, closeness?: Closeness): T
   }
 }
+
+// Files share a process: none finds what another stood in for.
+afterAll(() => {
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+})
 
 expect.extend({
   toBeClose(got: ArrayLike<number>, want: ArrayLike<number>, closeness?: Closeness) {

@@ -6,10 +6,10 @@ import { readLog } from './log'
 import { recipes } from './recipes'
 import { Runs } from './run-state'
 import { LOG_FILE, MemoryRuns, type RunFiles } from './run-store'
+import { FakeTrainer } from './testing/fake-trainer'
 import { Died, DyingRuns } from './testing/runs'
+import { Trainer } from './trainer'
 import { TrainingRun, type NewRun, type RunEvent, type RunHost } from './training-run'
-
-vi.mock('./trainer', async () => ({ Trainer: (await import('./testing/fake-trainer')).FakeTrainer }))
 
 const STEPS = 7
 
@@ -63,6 +63,9 @@ const modelOf = ({ supervise, ...changes }: ModelChanges = {}): ChatModel => {
 let files: MemoryRuns
 beforeEach(() => {
   files = new MemoryRuns()
+  vi.spyOn(Trainer, 'create').mockImplementation(
+    async (...of) => (await FakeTrainer.create(...of)) as unknown as Trainer,
+  )
 })
 
 const hostOf = (of: RunFiles, onEvent: (event: RunEvent) => void = () => {}): RunHost => ({
