@@ -117,8 +117,7 @@ export class ChatModel {
         notes.add(`The weights were not checked against their hashes (${report.hashTrouble}).`)
       }
       arena.trim()
-      const images =
-        vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan.keptPictureBytes)
+      const images = vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan)
       const eos = endTokenIds(opened, tokenizer)
       const { peakHostBytes, files } = report
       return new ChatModel(
@@ -224,7 +223,7 @@ function recordPicture(vlm: Vlm, conversation: Conversation, enc: Encoder): void
     const maps: Tensor[] = []
     for (const [i, bp] of towers.blueprints.entries()) {
       const side = bp.tower.config.imageSize
-      // A tower that is fetched for each picture, or runs elsewhere, is compiled when it comes.
+      // A tower that is fetched for each question, or runs elsewhere, is compiled when it comes.
       const features = bp.tower.external
         ? undefined
         : towers.at(i)?.features(enc, enc.temp([1, 3, side, side]))

@@ -1,6 +1,7 @@
-import { takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
+import { rowsOf, takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
 import type { StreamProgress } from './checkpoint/progress'
 import type { TowerBlueprint } from './family/definition'
+import { rowsAt } from './layers/row-tiles'
 import type { WeightStore } from './parameters'
 import { griddedFeatures, plainFeatures, type TowerFeatures } from './tower-features'
 import type { VisionTower } from './vision/definition'
@@ -29,8 +30,8 @@ const ALL_AT_HAND: TowerStage = {
 }
 
 /**
- * The vision towers of a model. Those that the memory plan keeps stay on the GPU; each of the others is fetched when a
- * picture needs it and freed again before the next one.
+ * The vision towers of a model. Those that the memory plan keeps stay on the GPU; each of the others is fetched when
+ * pictures need it and freed again before the next one.
  */
 export class Towers {
   private readonly resident: (LoadedTower | undefined)[]
@@ -100,6 +101,25 @@ export class Towers {
       loaded?.free()
     }
   }
+}
+
+/**
+ * What a tower gives for one picture of a batch.
+ *
+ * Shapes: maps [B*n, C] each -> [n, C], in place where a binding may start there.
+ */
+export function mapsOfPicture(
+  enc: Encoder,
+  maps: readonly Tensor[],
+  { picture, batch }: { picture: number; batch: number },
+): Tensor[] {
+  return maps.map((map) => {
+    const count = rowsOf(map) / batch
+    const own = rowsAt(map, picture * count, count)
+    return own.offset % enc.gpu.caps.offsetAlignment === 0
+      ? own
+      : takeRows(enc, map, { batch: 1, start: picture * count, count })
+  })
 }
 
 /**

@@ -109,13 +109,13 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f32', (name) =>
       loaded.engine.ask(
         { messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: golden.facts.max_new_tokens },
         (event) => {
-          if (event.type === 'encoding') events.push(event.cached ? 'cached' : 'encoded')
+          if (event.type === 'encoding') events.push(`${event.cached} of ${event.images}`)
         },
       )
     await ask(first, [])
     const events: string[] = []
     const reply = await ask(followUp, events)
-    expect(events).toEqual(['cached'])
+    expect(events).toEqual(['1 of 1'])
     expect(reply.reusedTokens).toBeGreaterThan(first.image_token_count)
     expect(reply.tokenIds).toEqual(followUp.generated_ids)
   })

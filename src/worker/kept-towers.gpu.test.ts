@@ -8,7 +8,7 @@ import type { AskEvent } from './api'
 import { conversationOf } from './testing/asking'
 import { sharedEngine } from './testing/engines'
 
-// Towers that are fetched for each picture, from repositories on a network. On SwiftShader Chromium does the same.
+// Towers that are fetched for each question, from repositories on a network. On SwiftShader Chromium does the same.
 
 const isSlow = process.env['TRILOBITE_ADAPTER'] === 'swiftshader'
 

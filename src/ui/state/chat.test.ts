@@ -179,10 +179,9 @@ describe('chat', () => {
         const { phase, activity } = chat.entries[1] as Answer
         seen.push([phase, activity])
       }
-      onEvent({ type: 'encoding', image: 0, images: 1, cached: false })
+      onEvent({ type: 'encoding', images: 1, cached: 0, share: 0 })
       const tower = {
         type: 'tower',
-        image: 0,
         tower: 1,
         towers: 4,
         name: './towers/clip',
