@@ -111,8 +111,8 @@ export class ImageFeatures {
         const onProgress = (progress: StreamProgress) => onTower({ ...progress, tower, towers: towers.count })
         await towers.use(tower, { signal, onProgress }, async (running) => {
           for (let start = 0; start < unseen.length;) {
-            throwIfStopped(signal)
             onShare((tower + start / unseen.length) / towers.count)
+            throwIfStopped(signal)
             const batch = unseen.slice(start, start + this.atOnce(tower, unseen))
             await this.see(tower, running, batch)
             if (tower === towers.count - 1) for (const picture of batch) this.finish(picture)
