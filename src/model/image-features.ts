@@ -8,10 +8,11 @@ import { decodeImage } from './image/decode'
 import type { RgbImage } from './image/image'
 import { preprocess, type PixelValues } from './image/preprocess'
 import type { ImageProcessor } from './image/processor'
+import { rowsOfPicture } from './layers/row-tiles'
 import { picturesAtOnce } from './picture-cost'
 import type { MemoryPlan } from './plan'
 import type { PromptImage } from './prompt'
-import { mapsOfPicture, selectFeatures } from './towers'
+import { selectFeatures } from './towers'
 import type { VisionTower } from './vision/definition'
 import type { Vlm } from './vlm'
 
@@ -197,7 +198,7 @@ export class ImageFeatures {
       const all = await tower.features(enc, input)
       for (const [picture, { key, maps }] of pictures.entries()) {
         enc.scope(() => {
-          const own = mapsOfPicture(enc, all, { picture, batch: pictures.length })
+          const own = all.map((map) => rowsOfPicture(enc, map, { picture, batch: pictures.length }))
           const kept = connector!.keep(enc, index, selectFeatures(enc, blueprint, own))
           maps.push(this.own(enc, kept, `image ${key} map ${index}`))
         })

@@ -1,7 +1,6 @@
-import { rowsOf, takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
+import { takeRows, type Arena, type Encoder, type Gpu, type Tensor } from '../kernels'
 import type { StreamProgress } from './checkpoint/progress'
 import type { TowerBlueprint } from './family/definition'
-import { rowsAt } from './layers/row-tiles'
 import type { WeightStore } from './parameters'
 import { griddedFeatures, plainFeatures, type TowerFeatures } from './tower-features'
 import type { VisionTower } from './vision/definition'
@@ -101,25 +100,6 @@ export class Towers {
       loaded?.free()
     }
   }
-}
-
-/**
- * What a tower gives for one picture of a batch.
- *
- * Shapes: maps [B*n, C] each -> [n, C], in place where a binding may start there.
- */
-export function mapsOfPicture(
-  enc: Encoder,
-  maps: readonly Tensor[],
-  { picture, batch }: { picture: number; batch: number },
-): Tensor[] {
-  return maps.map((map) => {
-    const count = rowsOf(map) / batch
-    const own = rowsAt(map, picture * count, count)
-    return own.offset % enc.gpu.caps.offsetAlignment === 0
-      ? own
-      : takeRows(enc, map, { batch: 1, start: picture * count, count })
-  })
 }
 
 /**
