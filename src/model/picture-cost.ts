@@ -16,7 +16,7 @@ export interface PictureCost {
  * Pictures that a tower sees at once, at most: four make products of some 2,500 rows, and a reader who stops an answer
  * waits for no more. Not measured on a GPU.
  */
-const MOST_AT_ONCE = 4
+export const MOST_AT_ONCE = 4
 
 /** The longest side of the tower's matrices, or of others below a prefix. */
 export const widestMatrix = (specs: ParameterSpecs, prefix: string) =>
