@@ -18,7 +18,7 @@ export interface PictureCost {
  */
 export const MOST_AT_ONCE = 4
 
-/** The longest side of the tower's matrices, or of others below a prefix. */
+/** The most outputs of a matrix below a prefix. */
 export const widestMatrix = (specs: ParameterSpecs, prefix: string) =>
   Math.max(0, ...matricesBelow(specs, prefix).map(([rows]) => rows))
 
