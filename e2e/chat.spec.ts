@@ -12,8 +12,11 @@ const digit = sample('06')
 /** Sentences of twenty tokens: long enough to be met half-way. */
 const long = scene.turns[0]!
 
-const encodings = (events: AskEvent[]) =>
-  events.flatMap((event) => (event.type === 'encoding' ? [event.cached] : []))
+/** Of each picture whether it was encoded before. */
+function encodings(events: AskEvent[]): boolean[] {
+  const first = events.find((event) => event.type === 'encoding')
+  return Array.from({ length: first?.images ?? 0 }, (_, i) => i < first!.cached)
+}
 
 test('an answer streams, and screen readers hear its start and end alone', async ({ chat }) => {
   const { page } = chat

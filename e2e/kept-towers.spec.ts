@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { PreviewServer } from 'vite'
 import type { EnginePage } from './support/engine-page/page'
 
-// Towers that are fetched for each picture, from repositories on a server, in the page's engine on a page of its own.
+// Towers that are fetched for each question, from repositories on a server, in the page's engine on a page of its own.
 
 const golden = join(import.meta.dirname, 'golden', 'original', 'cambrian-llama3')
 const facts = JSON.parse(readFileSync(join(golden, 'expected.json'), 'utf8')) as {

@@ -127,7 +127,7 @@ test('of several towers, the plan says which stay, and each cell tells its share
   // Room for less than all of them.
   await visit.part('gpu-memory').fill('0.001')
   await visit.part('gpu-memory').press('Tab')
-  await expect(visit.part('plan-towers')).toContainText('for each new picture')
+  await expect(visit.part('plan-towers')).toContainText('for each question with new pictures')
   const planned = await towers.filter({ hasText: 'fetched' }).locator('th').allTextContents()
   expect(planned.length).toBeGreaterThan(0)
   await look(visit, 'plan-towers')

@@ -16,7 +16,7 @@
 // parts    one answer in the engine, timed from inside part by part: every tower, the connector, prompt and reply
 //
 // --text     asks without a picture, which takes software adapters seconds in place of many minutes
-// --memory   GB of GPU memory the model may take; towers beyond that are fetched for each picture
+// --memory   GB of GPU memory the model may take; towers beyond that are fetched for each question
 // --repeat   asks twice, the picture being encoded anew, and fails unless both answers are the same
 // --kernels  times every kernel by itself
 // --record   puts the result into docs/benchmarks.md

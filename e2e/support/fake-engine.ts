@@ -41,7 +41,7 @@ export type FakeMode =
   | 'crash'
   /** the loaded model takes no pictures. */
   | 'text-only'
-  /** the model has four vision towers, two of which are fetched for each picture. */
+  /** the model has four vision towers, two of which are fetched for each question. */
   | 'towers'
   | FakeTrainingMode
 
@@ -269,10 +269,11 @@ export function connectEngine(
       structuredClone(request) // the real boundary refuses what cannot be cloned
       isAborted = false
       const images = request.messages.flatMap((message) => message.images ?? [])
-      for (let image = 0; image < images.length; image++) {
-        onEvent({ type: 'encoding', image, images: images.length, cached: false })
+      if (images.length > 0) {
+        onEvent({ type: 'encoding', images: images.length, cached: 0, share: 0 })
         await sleep(60)
-        if (!modes.has('towers')) continue
+      }
+      if (images.length > 0 && modes.has('towers')) {
         for (const [tower, [name, parameters, , resident]] of TOWERS.entries()) {
           if (resident) continue
           const totalBytes = 2 * parameters
@@ -280,13 +281,12 @@ export function connectEngine(
             const doneBytes = (totalBytes * part) / 10
             onEvent({
               type: 'tower',
-              image,
               tower,
               towers: TOWERS.length,
               name,
               doneBytes,
               totalBytes,
-              cached: image > 0,
+              cached: false,
             })
             await sleep(40)
           }

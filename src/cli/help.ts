@@ -68,7 +68,7 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
   Where --model is taken
       --repos DIR             OWNER/NAME is looked for in DIR/OWNER/NAME before the hub, also where a checkpoint refers to it
       --base PATH|ID          the language model of an adapter, a checkpoint that holds a connector alone
-      --memory GB             GPU memory to stay within: vision towers that do not fit are fetched for each picture
+      --memory GB             GPU memory to stay within: vision towers that do not fit are fetched for each question
 
   PATH|ID is a folder, OWNER/NAME[@REVISION] on Hugging Face, the URL of a folder, or a bundled model:
   "bundled" (trilobite-nano-cambrian), "bundled/trilobite-nano-llava" or "bundled/trilobite-nano-stage1".

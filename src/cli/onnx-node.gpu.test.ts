@@ -3,30 +3,50 @@ import { Arena, Encoder, uploadTensor } from '../kernels'
 import { testGpu } from '../kernels/testing/gpu'
 import { seeded } from '../kernels/testing/numbers'
 import type { JsonObject } from '../model/config-reader'
-import type { OnnxFile } from '../model/onnx/runtime'
+import { CheckpointError } from '../model/errors'
+import type { OnnxEncoder, OnnxFile, OnnxRuntime } from '../model/onnx/runtime'
 import { COARSE, FINE, fineConfig, SIDE, smallEncoder } from '../model/onnx/testing/small-encoder'
 import { onnx } from '../model/vision/onnx'
 import { openNodeOnnxRuntime } from './onnx-node'
 
 const small = smallEncoder()
+const unbounded = smallEncoder({ isOpen: true })
 const WHERE = 'config.json:'
 
+type OnRun = (shape: readonly number[]) => void
+
+/** Tells the shape of what each encoder of a runtime is run on. */
+const watched = (runtime: OnnxRuntime, onRun: OnRun): OnnxRuntime => ({
+  async open(file, options) {
+    const encoder = await runtime.open(file, options)
+    const run: OnnxEncoder['run'] = async (inputs, outputs) => {
+      onRun(Object.values(inputs)[0]!.shape)
+      return encoder.run(inputs, outputs)
+    }
+    return { ...encoder, run }
+  },
+})
+
 /** Opens a tower from its config.json. */
-async function open(config: JsonObject, file: OnnxFile = small.file, onNote?: (note: string) => void) {
+async function open(
+  config: JsonObject,
+  file: OnnxFile = small.file,
+  { onNote, onRun = () => {} }: { onNote?: (note: string) => void; onRun?: OnRun } = {},
+) {
   const tower = onnx.configure(config, WHERE)
   const gpu = await testGpu()
-  const host = { gpu, onnx: await openNodeOnnxRuntime(), ...(onNote && { onNote }) }
+  const host = { gpu, onnx: watched(await openNodeOnnxRuntime(), onRun), ...(onNote && { onNote }) }
   return tower.external.open(file, { depth: tower.config.layers }, host)
 }
 
 /** Rows of every map for `batch` pictures. */
-async function encode(config: JsonObject, file: OnnxFile = small.file, batch = 1) {
+async function encode(config: JsonObject, file: OnnxFile = small.file, batch = 1, onRun: OnRun = () => {}) {
   const gpu = await testGpu()
   const { pixels } = seeded({ pixels: [batch, 3, SIDE, SIDE] }, 3)
   const arena = new Arena(gpu)
   const enc = new Encoder(gpu, arena, 'onnx')
   const input = uploadTensor(gpu, 'pixels', pixels.shape, pixels)
-  const tower = await open(config, file)
+  const tower = await open(config, file, { onRun })
   try {
     const maps = await tower.features(enc, input)
     const values = []
@@ -96,6 +116,25 @@ describe.each(engines)('an ONNX encoder on the %s engine', (engine) => {
     expect(maps[0]!.values).toBeClose(want)
   })
 
+  test.each([
+    ['at once', {}, Infinity, [2]],
+    ['at once, channels last', { output: 'nhwc', output_layout: 'nhwc' }, Infinity, [2]],
+    ['one by one where an output is one', { output: 'rows', output_layout: 'nlc' }, Infinity, [1, 1]],
+    ['one by one where the engine fails on more', {}, 1, [2, 1, 1]],
+  ])('takes pictures %s', async (_, changes, most, batches) => {
+    const ran: (number | undefined)[] = []
+    const onRun: OnRun = ([batch]) => {
+      ran.push(batch)
+      if (batch! > most) throw new CheckpointError('test: too many')
+    }
+    const { pixels, maps } = await encode({ ...fineConfig, ...changes, engine }, unbounded.file, 2, onRun)
+    expect(ran).toEqual(batches)
+    const picture = 3 * SIDE * SIDE
+    const parts = [0, 1].map((i) => pixels.subarray(i * picture, (i + 1) * picture))
+    expect(maps[0]!.shape).toEqual([32, 12])
+    expect(maps[0]!.values).toBeClose(parts.flatMap((part) => [...unbounded.rows(part).fine]))
+  })
+
   test('takes pixels in halves and gives rows from halves', async ({ skip }) => {
     const { caps } = await testGpu()
     if (engine === 'webgpu' && !caps.shaderF16) skip('this adapter has no shader-f16, which the engine needs')
@@ -108,7 +147,7 @@ describe.each(engines)('an ONNX encoder on the %s engine', (engine) => {
 describe('an ONNX encoder', () => {
   test('runs on the CPU on a software adapter, and says so', async () => {
     const notes: string[] = []
-    const tower = await open({ ...fineConfig }, small.file, (note) => notes.push(note))
+    const tower = await open({ ...fineConfig }, small.file, { onNote: (note) => notes.push(note) })
     tower.destroy?.()
     expect(notes).toEqual([
       expect.stringContaining('test: small.onnx: runs on the CPU engine, because this adapter is software'),

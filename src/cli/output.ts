@@ -31,7 +31,7 @@ export function formatProgress(progress: LoadProgress): string {
   }
 }
 
-/** One line of fetching a vision tower for a picture. */
+/** One line of fetching a vision tower for the pictures of a question. */
 export function formatTower(event: Extract<AskEvent, { type: 'tower' }>): string {
   const { tower, towers, name, doneBytes, totalBytes } = event
   return `tower ${tower + 1} of ${towers}, ${name}: ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`
@@ -66,7 +66,9 @@ export function formatPlan(plan: ModelPlan): string {
 }
 
 function towerRow({ name, gpuBytes, fileBytes, resident }: ModelPlan['towers'][number]): [string, string] {
-  const when = resident ? 'stays' : `fetched for each picture (${formatBytes(fileBytes)}), then freed`
+  const when = resident
+    ? 'stays'
+    : `fetched for each question with new pictures (${formatBytes(fileBytes)}), then freed`
   return [`    ${name}`, `${formatBytes(gpuBytes)}, ${when}`]
 }
 

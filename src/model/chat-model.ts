@@ -19,6 +19,7 @@ import { embedPrompt, PREFILL_ROWS } from './generate'
 import type { Codecs } from './image/codecs'
 import { ImageFeatures } from './image-features'
 import { AllocatedWeights } from './load-weights'
+import { MOST_AT_ONCE } from './picture-cost'
 import type { MemoryPlan } from './plan'
 import type { WeightStore } from './parameters'
 import type { OnnxLoader } from './onnx/runtime'
@@ -117,8 +118,7 @@ export class ChatModel {
         notes.add(`The weights were not checked against their hashes (${report.hashTrouble}).`)
       }
       arena.trim()
-      const images =
-        vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan.keptPictureBytes)
+      const images = vision && new ImageFeatures(vlm, opened.processors, options.codecs, plan)
       const eos = endTokenIds(opened, tokenizer)
       const { peakHostBytes, files } = report
       return new ChatModel(
@@ -224,10 +224,12 @@ function recordPicture(vlm: Vlm, conversation: Conversation, enc: Encoder): void
     const maps: Tensor[] = []
     for (const [i, bp] of towers.blueprints.entries()) {
       const side = bp.tower.config.imageSize
-      // A tower that is fetched for each picture, or runs elsewhere, is compiled when it comes.
-      const features = bp.tower.external
-        ? undefined
-        : towers.at(i)?.features(enc, enc.temp([1, 3, side, side]))
+      // A tower that is fetched for each question, or runs elsewhere, is compiled when it comes.
+      const tower = bp.tower.external ? undefined : towers.at(i)
+      const see = (batch: number) => tower?.features(enc, enc.temp([batch, 3, side, side]))
+      // On GPUs, products of several pictures' rows take other forms.
+      if (!vlm.gpu.caps.isSoftware) enc.scope(() => void see(MOST_AT_ONCE))
+      const features = see(1)
       if (!features || features instanceof Promise) return
       maps.push(connector.keep(enc, i, selectFeatures(enc, bp, features)))
     }

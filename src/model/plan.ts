@@ -2,6 +2,7 @@ import { elementCount, kvCacheBytes, weightBytes, type Capabilities } from '../k
 import type { OpenedModel } from './checkpoint-files'
 import { PREFILL_ROWS } from './generate'
 import { matrixShape } from './parameters'
+import { pictureCost, widestMatrix, type PictureCost } from './picture-cost'
 import {
   heldAs,
   resolveDtype,
@@ -31,7 +32,11 @@ export interface MemoryPlan {
     readonly activations: number
     readonly total: number
   }
+  /** One for each tower. */
+  readonly pictureCosts: readonly PictureCost[]
   readonly budgetBytes: number
+  /** What the budget leaves beside all that. */
+  readonly spareBytes: number
   /** Pictures of earlier turns and chats that may stay encoded beside all that. */
   readonly keptPictureBytes: number
   readonly fits: boolean
@@ -43,9 +48,9 @@ export interface TowerPlan {
   readonly name: string
   readonly parameters: number
   readonly gpuBytes: number
-  /** As stored: what is read anew for each picture where the tower does not stay. */
+  /** As stored: what is read anew for each question with new pictures where the tower does not stay. */
   readonly fileBytes: number
-  /** Stays on the GPU; otherwise it is fetched for each picture and freed behind it. */
+  /** Stays on the GPU; otherwise it is fetched for each question with new pictures and freed behind it. */
   readonly resident: boolean
 }
 
@@ -53,8 +58,8 @@ export interface TowerPlan {
 const KEPT_PICTURE_BYTES = 256 * 2 ** 20
 
 /**
- * What a model quantised to fit may take where nobody says more: towers beyond it are fetched for each picture. A laptop
- * with 8 GB of memory shared by CPU and GPU has about this much to give.
+ * What a model quantised to fit may take where nobody says more: towers beyond it are fetched for each question. A
+ * laptop with 8 GB of memory shared by CPU and GPU has about this much to give.
  */
 const SMALL_BUDGET_BYTES = 6e9
 
@@ -99,7 +104,8 @@ export function planMemory(
   const { kvHeads, headDim } = language
   const kvCache =
     language.layers * kvCacheBytes({ capacity: contextLength, kvHeads, headDim, dtype: kvDtype })
-  const activations = activationBytes(model)
+  const pictureCosts = (blueprint.vision?.towers ?? []).map((tower) => pictureCost(tower, specs))
+  const activations = activationBytes(model, pictureCosts)
   const { parts, towers: f16Towers } = sizesOf(model, dtype, 'f16')
   const rest = parts.connector + parts.language + kvCache + activations
   const isSmall = dtype === 'q8' || dtype === 'q4'
@@ -115,6 +121,7 @@ export function planMemory(
   const vision = kept.peakBytes
   const total = rest + vision
   const isWithin = total <= budgetBytes
+  const spareBytes = Math.max(0, towerBudget - total)
   return {
     dtype,
     contextLength,
@@ -123,41 +130,28 @@ export function planMemory(
     towerDtype,
     towers: towers.map((tower, i) => ({ ...tower, resident: kept.resident[i]! })),
     gpuBytes: { vision, ...parts, kvCache, activations, total },
+    pictureCosts,
     budgetBytes,
-    keptPictureBytes: Math.max(0, Math.min(KEPT_PICTURE_BYTES, towerBudget - total)),
+    spareBytes,
+    keptPictureBytes: Math.min(KEPT_PICTURE_BYTES, spareBytes),
     fits: isWithin,
     advice: isWithin ? undefined : advise(dtype, total, budgetBytes),
   }
 }
 
-/** Temporaries of the widest step: about ten rows of the width and three of the MLP, a prompt chunk or a picture at a time. */
-function activationBytes({ blueprint, specs }: OpenedModel): number {
-  const widest = (prefix: string) =>
-    Math.max(
-      0,
-      ...Object.entries(specs)
-        .filter(([name, { kind }]) => kind === 'matrix' && name.startsWith(prefix))
-        .map(([, spec]) => spec.shape[0]!),
-    )
+/** Temporaries of the widest step: about ten rows of the width and three of the MLP of a prompt chunk, or one picture. */
+function activationBytes({ blueprint, specs }: OpenedModel, pictureCosts: readonly PictureCost[]): number {
   const { language, vision } = blueprint
   const text =
-    PREFILL_ROWS * (10 * language.config.hiddenSize + 3 * widest('language.')) * 4 +
+    PREFILL_ROWS * (10 * language.config.hiddenSize + 3 * widestMatrix(specs, 'language.')) * 4 +
     language.config.vocabSize * 8
   if (!vision) return text
-  const towers = vision.towers.map(({ prefix, tower, tokens }) => {
-    const { patchTokens, hiddenSize, maps } = tower.config
-    if (maps) {
-      // The maps themselves and a few copies of the finest; wider rows run in tiles.
-      return maps.reduce(
-        (sum, { side, width }) => sum + side * side * width * 4,
-        4 * patchTokens * maps[0]!.width * 4,
-      )
-    }
-    return Math.max(patchTokens + 1, tokens ?? 0) * (10 * hiddenSize + 2 * widest(`${prefix}.`)) * 4
-  })
   // What a connector keeps of every tower's map, for two pictures.
   const kept = vision.towers.reduce((sum, { tower, tokens }) => sum + (tokens ?? tower.config.patchTokens), 0)
-  return Math.max(text, ...towers) + kept * vision.connector.keptWidth * 4 * 2
+  return (
+    Math.max(text, ...pictureCosts.map((cost) => cost.activationBytes)) +
+    kept * vision.connector.keptWidth * 4 * 2
+  )
 }
 
 type TowerSize = Omit<TowerPlan, 'resident'>

@@ -81,7 +81,7 @@ test('a browser that keeps no files is told of once, and asked once', async () =
   }
   expect(notes).toEqual([
     'Vision towers could not be kept on this device (no files in private mode). ' +
-      'They are downloaded again for each new picture.',
+      'They are downloaded again for each question with new pictures.',
   ])
   expect(opens).toBe(1)
 })

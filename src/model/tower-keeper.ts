@@ -10,7 +10,7 @@ export type OpenByteStore = () => Promise<ByteStore | undefined>
 
 type ProgressListener = (progress: StreamProgress) => void
 
-/** Keeps the files of towers that come and go on this device, so that each is downloaded once and not for each picture. */
+/** Keeps the files of towers that come and go on this device, so that each is downloaded once and not for each question. */
 export class TowerKeeper {
   private store: Promise<ByteStore | undefined> | undefined
   private hasTold = false
@@ -68,7 +68,7 @@ export class TowerKeeper {
     if (this.hasTold) return
     this.hasTold = true
     this.onNote(
-      `Vision towers could not be kept on this device (${reason}). They are downloaded again for each new picture.`,
+      `Vision towers could not be kept on this device (${reason}). They are downloaded again for each question with new pictures.`,
     )
   }
 }

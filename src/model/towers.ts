@@ -29,8 +29,8 @@ const ALL_AT_HAND: TowerStage = {
 }
 
 /**
- * The vision towers of a model. Those that the memory plan keeps stay on the GPU; each of the others is fetched when a
- * picture needs it and freed again before the next one.
+ * The vision towers of a model. Those that the memory plan keeps stay on the GPU; each of the others is fetched when
+ * pictures need it and freed again before the next one.
  */
 export class Towers {
   private readonly resident: (LoadedTower | undefined)[]

@@ -50,8 +50,8 @@ export interface LoadOptions {
   /** The language model an adapter (a connector alone) was trained on. */
   base?: ModelSource
   /**
-   * GPU memory the model may take, in bytes. Vision towers that do not fit beside the rest are fetched for each picture
-   * and freed behind it. Default: 6 GB for q8 and q4, else what the device is taken to have.
+   * GPU memory the model may take, in bytes. Vision towers that do not fit beside the rest are fetched for each question
+   * with new pictures and freed behind it. Default: 6 GB for q8 and q4, else what the device is taken to have.
    */
   memoryBytes?: number
 }
@@ -77,7 +77,7 @@ export interface ModelPlan {
     name: string
     parameters: number
     gpuBytes: number
-    /** Bytes read for it: once, or for each new picture where it is not resident. */
+    /** Bytes read for it: once, or for each question with new pictures where it is not resident. */
     fileBytes: number
     /** Stays on the GPU. `gpuBytes.vision` counts those that do and the largest of the others. */
     resident: boolean
@@ -166,17 +166,20 @@ export interface AskRequest {
 }
 
 export type AskEvent =
-  | { type: 'encoding'; image: number; images: number; cached: boolean }
-  /** A vision tower that does not stay on the GPU is being fetched for that picture. */
+  /**
+   * Pictures are looked at: `cached` of the question's `images` were encoded before, and `share` of the work on the others
+   * is done, 0 to 1. Told when it begins and before each batch of pictures that a vision tower sees at once.
+   */
+  | { type: 'encoding'; images: number; cached: number; share: number }
+  /** A vision tower that does not stay on the GPU is being fetched for all pictures that are new. */
   | {
       type: 'tower'
-      image: number
       tower: number
       towers: number
       name: string
       doneBytes: number
       totalBytes: number
-      /** All bytes so far were kept on this device from an earlier picture. */
+      /** All bytes so far were kept on this device from an earlier question. */
       cached: boolean
     }
   /** Something about the answer that the reader should know. */

@@ -118,7 +118,7 @@ test.skipIf(isSlow)("a picture leaves none of its towers' temporaries behind", a
   const { images, vlm } = engine.loaded!
   const [image] = conversationOf(golden, golden.facts.turns[0]!)[0]!.images!
   const bytes = async () => new Uint8Array(await image!.blob.arrayBuffer())
-  await images!.encode('picture', bytes, new AbortController().signal)
+  await images!.encode([{ key: 'picture', bytes }], new AbortController().signal)
   expect(vlm.arena.totalBytes).toBe(0)
   await engine.unload()
 })

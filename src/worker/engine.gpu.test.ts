@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DiskSource } from '../cli/disk-source'
 import { UNTUNED } from '../kernels'
 import type { JsonObject } from '../model/config-reader'
-import type { EngineEvent, LoadProgress } from './api'
+import type { AskEvent, EngineEvent, LoadProgress } from './api'
 import { describeTurn, golden, load, request } from './testing/asking'
 import { freshEngine, sharedEngine } from './testing/engines'
 import { rewritten } from './testing/rewritten'
@@ -152,11 +152,9 @@ describe('the engine', () => {
     const reply = await engine.ask(question, () => {})
     expect(reply).toMatchObject({ finish: 'aborted', tokenIds: [] })
     finish.mockRestore()
-    const cached: boolean[] = []
-    await engine.ask(question, (event) => {
-      if (event.type === 'encoding') cached.push(event.cached)
-    })
-    expect(cached).toEqual([true])
+    const events: AskEvent[] = []
+    await engine.ask(question, (event) => events.push(event))
+    expect(events).toContainEqual({ type: 'encoding', images: 1, cached: 1, share: 1 })
   })
 
   test('two asks at once are answered one after the other', async () => {

@@ -71,8 +71,8 @@ export interface EngineHost {
   /** Gives the engine that runs ONNX encoders, when a model first has one. */
   readonly onnx?: OnnxLoader
   /**
-   * Opens where towers that are fetched for each picture are kept; asked once for each model that has such towers.
-   * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each picture.
+   * Opens where towers that are fetched for each question are kept; asked once for each model that has such towers.
+   * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each question.
    */
   readonly towerStore?: OpenByteStore
   /** Hashes weight files while they stream. Default: on the engine's own thread. */

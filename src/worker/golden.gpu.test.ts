@@ -3,6 +3,7 @@ import { DiskSource } from '../cli/disk-source'
 import { Encoder, takeRows, uploadTensor } from '../kernels'
 import { withCaps } from '../kernels/testing/caps'
 import { forwardAll } from '../model/generate'
+import { MOST_AT_ONCE } from '../model/picture-cost'
 import { GREEDY } from '../model/sampler'
 import { buildPrompt } from '../model/prompt'
 import type { WeightDtype } from './api'
@@ -109,13 +110,13 @@ describe.each(['llava-clip-llama', 'llava-siglip-qwen2'])('%s in f32', (name) =>
       loaded.engine.ask(
         { messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: golden.facts.max_new_tokens },
         (event) => {
-          if (event.type === 'encoding') events.push(event.cached ? 'cached' : 'encoded')
+          if (event.type === 'encoding') events.push(`${event.cached} of ${event.images}`)
         },
       )
     await ask(first, [])
     const events: string[] = []
     const reply = await ask(followUp, events)
-    expect(events).toEqual(['cached'])
+    expect(events).toEqual(['1 of 1'])
     expect(reply.reusedTokens).toBeGreaterThan(first.image_token_count)
     expect(reply.tokenIds).toEqual(followUp.generated_ids)
   })
@@ -184,8 +185,11 @@ test.skipIf(isSlow)(
         const tuning = { ...before, products }
         await expect(model.tune(tuning, AbortSignal.abort())).rejects.toThrow('aborted')
         expect(gpu.tuning).toBe(before)
+        const compiledFor = vi.spyOn(model.vlm.towers.at(0)!, 'features')
         await model.tune(tuning, new AbortController().signal)
         expect(gpu.tuning).toBe(tuning)
+        expect(compiledFor.mock.calls.map(([, pixels]) => pixels.shape[0])).toEqual([MOST_AT_ONCE, 1])
+        compiledFor.mockRestore()
         // Nothing is left to compile for the next answer.
         const compile = vi.spyOn(gpu.device, 'createComputePipeline')
         await engine.ask({ messages: golden.messages(turn), sampling: GREEDY, maxNewTokens: 2 }, () => {})

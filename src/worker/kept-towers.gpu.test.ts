@@ -1,14 +1,18 @@
 import { afterAll, expect, test } from 'vitest'
+import { nodeCodecLoader } from '../cli/codecs-node'
+import { Encoder } from '../kernels'
 import type { ByteStore } from '../model/checkpoint/byte-store'
 import type { CheckpointSource } from '../model/checkpoint/source'
 import { memoryStore } from '../model/checkpoint/testing/memory-store'
+import { createCodecs } from '../model/image/codecs'
+import { ImageFeatures } from '../model/image-features'
 import { GREEDY } from '../model/sampler'
 import { OriginalCase } from '../model/testing/original'
 import type { AskEvent } from './api'
 import { conversationOf } from './testing/asking'
 import { sharedEngine } from './testing/engines'
 
-// Towers that are fetched for each picture, from repositories on a network. On SwiftShader Chromium does the same.
+// Towers that are fetched for each question, from repositories on a network. On SwiftShader Chromium does the same.
 
 const isSlow = process.env['TRILOBITE_ADAPTER'] === 'swiftshader'
 
@@ -81,6 +85,40 @@ test.skipIf(isSlow)(
     expect(await ask(wide)).toEqual({ cached: [true], fetchedBytes: 0, notices: [] })
   },
 )
+
+test.skipIf(isSlow)('pictures of one question fetch each tower once, and it sees them at once', async () => {
+  store = undefined
+  await load(1)
+  const { vlm, opened, plan } = engine.loaded!
+  const images = new ImageFeatures(vlm, opened.processors, createCodecs(nodeCodecLoader), {
+    ...plan,
+    spareBytes: 1e9,
+  })
+  const pictures = [wide, tall].flatMap((turn) =>
+    turn!.images.map((key) => ({ key, bytes: async () => golden.imageBytes(key) })),
+  )
+  const encode = async (some: typeof pictures) => {
+    fetchedBytes = 0
+    const steps: number[] = []
+    const encoded = await images.encode(some, new AbortController().signal, {
+      onShare: (share) => steps.push(share),
+    })
+    const enc = new Encoder(vlm.gpu, vlm.arena, 'test')
+    const tensors = encoded.flatMap(({ features, sampled }) => [...sampled!.maps, features])
+    const values = []
+    for (const tensor of tensors) values.push(await enc.read(tensor))
+    return { values, steps, fetchedBytes }
+  }
+  const [first, second] = [await encode(pictures.slice(0, 1)), await encode(pictures.slice(1))]
+  images.forgetAll()
+  const both = await encode(pictures)
+  expect(both.fetchedBytes).toBe(first.fetchedBytes)
+  expect(both.steps).toEqual([0, 0, 1 / 4, 2 / 4, 3 / 4])
+  for (const [i, want] of [...first.values, ...second.values].entries()) {
+    expect(both.values[i]).toBeClose(want, { atol: 5e-4, rtol: 0 })
+  }
+  images.destroy()
+})
 
 test.skipIf(isSlow)('a store without room changes nothing but that the reader is told, once', async () => {
   const full = memoryStore({ write: () => Promise.reject(new Error('the disk is full')) })

@@ -1,5 +1,6 @@
 import type { ChatModel } from '../model/chat-model'
 import { ImageError } from '../model/errors'
+import type { ImageFeatures } from '../model/image-features'
 import { buildPrompt, type Prompt, type PromptImage } from '../model/prompt'
 import type { AskEvent, AskRequest, ImageInput } from './api'
 
@@ -35,27 +36,7 @@ export async function preparePrompt(
         messages.map(({ role, text, images: pictures }) => ({ role, text, images: pictures?.length ?? 0 })),
       ).ids
   images?.trim(new Set(inputs.map(({ id }) => id)))
-  const encoded: PromptImage[] = []
-  for (const [i, { id, blob }] of inputs.entries()) {
-    onEvent({ type: 'encoding', image: i, images: inputs.length, cached: images!.has(id) })
-    const bytes = async () => new Uint8Array(await blob.arrayBuffer())
-    const told = model.notes.size
-    encoded.push(
-      await images!.encode(id, bytes, signal, ({ tower, towers, doneBytes, totalBytes, cached = false }) =>
-        onEvent({
-          type: 'tower',
-          image: i,
-          tower,
-          towers,
-          name: model.plan.towers[tower]!.name,
-          doneBytes,
-          totalBytes,
-          cached,
-        }),
-      ),
-    )
-    for (const message of [...model.notes].slice(told)) onEvent({ type: 'notice', message })
-  }
+  const encoded = inputs.length ? await encodePictures(model, images!, inputs, onEvent, signal) : []
   const { vision } = model.opened.blueprint
   const prompt = buildPrompt(ids, vision?.imageTokenId, encoded)
   const [first] = prompt.images
@@ -70,4 +51,39 @@ export async function preparePrompt(
     })
   }
   return prompt
+}
+
+async function encodePictures(
+  { plan, notes }: ChatModel,
+  images: ImageFeatures,
+  inputs: readonly ImageInput[],
+  onEvent: (e: AskEvent) => void,
+  signal: AbortSignal,
+): Promise<PromptImage[]> {
+  const cached = inputs.filter(({ id }) => images.has(id)).length
+  const tell = (share: number) => onEvent({ type: 'encoding', images: inputs.length, cached, share })
+  if (cached === inputs.length) tell(1)
+  const told = notes.size
+  const encoded = await images.encode(
+    inputs.map(({ id, blob }) => ({
+      key: id,
+      bytes: async () => new Uint8Array(await blob.arrayBuffer()),
+    })),
+    signal,
+    {
+      onShare: tell,
+      onTower: ({ tower, towers, doneBytes, totalBytes, cached = false }) =>
+        onEvent({
+          type: 'tower',
+          tower,
+          towers,
+          name: plan.towers[tower]!.name,
+          doneBytes,
+          totalBytes,
+          cached,
+        }),
+    },
+  )
+  for (const message of [...notes].slice(told)) onEvent({ type: 'notice', message })
+  return encoded
 }

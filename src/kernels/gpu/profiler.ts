@@ -14,7 +14,7 @@ export interface KernelTime {
 /** What ran between entering one part of the work and another. */
 export interface ProfiledPart {
   readonly part: string
-  /** How often it was entered, as far as it was timed. */
+  /** Steps it was entered for, as far as they were timed. */
   steps: number
   /** Clock when it was first entered, in milliseconds of performance.now. */
   readonly enteredAt: number
@@ -46,8 +46,8 @@ export class Profiler {
     return (gpu.profiler = new Profiler(gpu))
   }
 
-  /** What follows belongs to this part, and is one step of it. */
-  enter(part: string): void {
+  /** What follows belongs to this part, and is one step of it, or several at once. */
+  enter(part: string, steps = 1): void {
     let entered = this.parts.get(part)
     if (!entered) {
       entered = { part, steps: 0, enteredAt: performance.now(), kernels: [], rows: new Map() }
@@ -55,7 +55,7 @@ export class Profiler {
     }
     const isTimed = this.recorder?.takesStep(entered.steps) ?? true
     this.current = isTimed ? part : undefined
-    if (isTimed) entered.steps++
+    if (isTimed) entered.steps += steps
   }
 
   /** Counts a dispatch. Returns: where its time is to be added; undefined for one that is not timed. */

@@ -1,9 +1,26 @@
-import { lastDim, type Capabilities, type Tensor } from '../../kernels'
+import { lastDim, rowsOf, takeRows, type Capabilities, type Encoder, type Tensor } from '../../kernels'
 
 /** Some rows of a matrix in place. */
 export function rowsAt(x: Tensor, start: number, count: number): Tensor {
   const C = lastDim(x)
   return { ...x, shape: [count, C], offset: x.offset + start * C * 4 }
+}
+
+/**
+ * One picture's rows of those of a batch, in place where a binding may start there.
+ *
+ * Shapes: x [B*n, C] -> [n, C].
+ */
+export function rowsOfPicture(
+  enc: Encoder,
+  x: Tensor,
+  { picture, batch }: { picture: number; batch: number },
+): Tensor {
+  const count = rowsOf(x) / batch
+  const start = picture * count
+  const rows = rowsAt(x, start, count)
+  const isAligned = rows.offset % enc.gpu.caps.offsetAlignment === 0
+  return isAligned ? rows : takeRows(enc, x, { batch: 1, start, count })
 }
 
 /**

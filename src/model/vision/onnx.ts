@@ -10,7 +10,8 @@ import {
   type Tensor,
 } from '../../kernels'
 import { f32ToF16 } from '../checkpoint/half'
-import { ConfigError } from '../errors'
+import { CheckpointError, ConfigError } from '../errors'
+import { rowsOfPicture } from '../layers/row-tiles'
 import {
   isOnDevice,
   type DeviceArray,
@@ -33,8 +34,8 @@ import { parseOnnxConfig, type OnnxMap, type OnnxTowerConfig } from './onnx-conf
  * Nothing of it is trained: it has no parameters, and no gradient goes into it.
  */
 class OnnxTower implements VisionTower {
-  /** Pixels of one picture where the engine reads them on our device. */
-  private readonly input: Tensor | undefined
+  /** Pixels where the engine reads them on our device. */
+  private input: Tensor | undefined
 
   constructor(
     private readonly gpu: Gpu,
@@ -43,15 +44,11 @@ class OnnxTower implements VisionTower {
     private readonly encoder: OnnxEncoder,
     private readonly from: { readonly name: string; readonly dtype: OnnxDtype },
     private readonly names: readonly string[],
-  ) {
-    const side = config.imageSize
-    // Halves are rounded on the host.
-    if (encoder.sharesDevice && from.dtype === 'f32') {
-      this.input = createTensor(gpu, 'onnx pixels', [1, 3, side, side])
-    }
-  }
+    /** The graph leaves open how many pictures come at once. */
+    private takesBatches: boolean,
+  ) {}
 
-  /** One picture at a time, as many encoders take no more. */
+  /** All pictures at once where the graph takes them, else one after another. */
   async features(enc: Encoder, pixels: Tensor): Promise<readonly Tensor[]> {
     const { maps, imageSize, hasClsToken } = this.config
     const batch = pixels.shape[0]!
@@ -62,23 +59,43 @@ class OnnxTower implements VisionTower {
           'Correct image_size in config.json or the size in preprocessor_config.json.',
       )
     }
-    const rows = maps.map(({ side }) => side * side + (hasClsToken ? 1 : 0))
-    const all = maps.map(({ width }, i) => enc.temp([batch * rows[i]!, width], 'f32', 'onnx features'))
+    const all = maps.map(({ side, width }) =>
+      enc.temp([batch * rowsOfMap(side, hasClsToken), width], 'f32', 'onnx features'),
+    )
+    if (batch > 1 && this.takesBatches) {
+      try {
+        await this.see(enc, pixels, all, 0)
+        return all
+      } catch (error) {
+        // Graphs may say that they are open and count on one picture all the same, or take too much memory.
+        if (!(error instanceof CheckpointError || error instanceof ConfigError)) throw error
+        this.takesBatches = false
+      }
+    }
     for (let picture = 0; picture < batch; picture++) {
       const offset = pixels.offset + picture * perPicture * 4
-      const one = { ...pixels, shape: [1, 3, imageSize, imageSize], offset }
-      const outputs = await this.run(await this.feed(enc, one))
+      await this.see(enc, { ...pixels, shape: [1, 3, imageSize, imageSize], offset }, all, picture)
+    }
+    return all
+  }
+
+  /** Puts what the engine makes of some pictures into the maps of all, from the picture `first` on. */
+  private async see(enc: Encoder, pixels: Tensor, all: readonly Tensor[], first: number): Promise<void> {
+    const outputs = await this.run(await this.feed(enc, pixels))
+    try {
       enc.scope(() => {
-        for (const [i, map] of maps.entries()) {
-          const made = this.rowsOf(enc, outputs[i]!, map, rows[i]!)
-          enc.copy(made, all[i]!, { toOffset: picture * rows[i]! * map.width * 4 })
+        for (const [i, map] of this.config.maps.entries()) {
+          const pictures = this.rowsOf(enc, outputs[i]!, map, pixels.shape[0]!)
+          for (const [picture, rows] of pictures.entries()) {
+            enc.copy(rows, all[i]!, { toOffset: (first + picture) * sizeBytes(rows.shape, 'f32') })
+          }
         }
       })
       // The copies are queued before the engine may write there again.
       enc.submit()
+    } finally {
       for (const output of outputs) output.release()
     }
-    return all
   }
 
   /** Throws: DeviceLostError where that is why the engine failed, or never answers. */
@@ -97,10 +114,12 @@ class OnnxTower implements VisionTower {
 
   private async feed(enc: Encoder, pixels: Tensor) {
     const { shape } = pixels
-    if (this.input) {
-      enc.copy(pixels, this.input)
+    // Halves are rounded on the host.
+    if (this.encoder.sharesDevice && this.from.dtype === 'f32') {
+      const input = this.inputOf(shape)
+      enc.copy(pixels, input)
       enc.submit()
-      return { shape, dtype: 'f32', buffer: this.input.buffer } as const
+      return { shape, dtype: 'f32', buffer: input.buffer } as const
     }
     const values = await enc.read(pixels)
     return this.from.dtype === 'f32'
@@ -108,17 +127,30 @@ class OnnxTower implements VisionTower {
       : ({ shape, dtype: 'f16', data: f32ToF16(values) } as const)
   }
 
-  /** An output as f32 rows. Throws: ConfigError where its shape is not what the config says. */
-  private rowsOf(enc: Encoder, output: OnnxOutput, map: OnnxMap, rows: number): Tensor {
-    expectMap(this.file, map, output.shape, rows)
+  /** A buffer of that many pictures; the one before goes where it held another number. */
+  private inputOf(shape: readonly number[]): Tensor {
+    if (this.input && this.input.shape[0] !== shape[0]) {
+      this.gpu.destroyBuffer(this.input.buffer)
+      this.input = undefined
+    }
+    return (this.input ??= createTensor(this.gpu, 'onnx pixels', shape))
+  }
+
+  /** An output as f32 rows of each picture. Throws: ConfigError where its shape is not what the config says. */
+  private rowsOf(enc: Encoder, output: OnnxOutput, map: OnnxMap, batch: number): Tensor[] {
     const { side, width, layout } = map
-    const flat = layout === 'nchw' ? [width, side * side] : [rows, width]
+    const rows = rowsOfMap(side, this.config.hasClsToken)
+    expectMap(this.file, map, output.shape, { batch, rows })
+    const flat = layout === 'nchw' ? [batch * width, side * side] : [batch * rows, width]
     const raw = this.onGpu(enc, output)
     let values: Tensor
     if (output.dtype === 'f32') values = { ...raw, dtype: 'f32' }
     else widen(enc, raw, 'f16', elementCount(flat), (values = enc.temp(flat, 'f32', 'onnx widened')))
     const shaped = reshape(values, flat)
-    return layout === 'nchw' ? toRows(enc, shaped) : shaped
+    return Array.from({ length: batch }, (_, picture) => {
+      const own = rowsOfPicture(enc, shaped, { picture, batch })
+      return layout === 'nchw' ? toRows(enc, own) : own
+    })
   }
 
   /** The output's words in a buffer of ours. */
@@ -152,13 +184,20 @@ function wordsOf({ data }: HostArray): Uint32Array {
   return words
 }
 
+const rowsOfMap = (side: number, hasClsToken: boolean) => side * side + (hasClsToken ? 1 : 0)
+
 /** Throws: ConfigError unless the shape fits; sizes that the file leaves open are undefined. */
-function expectMap(file: string, map: OnnxMap, shape: readonly (number | undefined)[], rows: number): void {
+function expectMap(
+  file: string,
+  map: OnnxMap,
+  shape: readonly (number | undefined)[],
+  { batch, rows }: { batch: number; rows: number },
+): void {
   const { side, width, layout, field } = map
   const want = {
-    nchw: [1, width, side, side],
-    nhwc: [1, side, side, width],
-    nlc: [1, rows, width],
+    nchw: [batch, width, side, side],
+    nhwc: [batch, side, side, width],
+    nlc: [batch, rows, width],
   }[layout]
   const fits = shape.length === want.length && want.every((dim, i) => (shape[i] ?? dim) === dim)
   if (fits) return
@@ -210,8 +249,8 @@ function findOutputs(file: string, config: OnnxTowerConfig, outputs: readonly On
     }
     dtypeOf(found.type, `${file}: output ${found.name}`)
     // A file that does not say how many axes an output has is believed until it runs.
-    const rows = side * side + (config.hasClsToken ? 1 : 0)
-    if (found.shape.length) expectMap(file, { ...map, name: found.name }, found.shape, rows)
+    const rows = rowsOfMap(side, config.hasClsToken)
+    if (found.shape.length) expectMap(file, { ...map, name: found.name }, found.shape, { batch: 1, rows })
     return found.name
   })
 }
@@ -232,14 +271,10 @@ async function openOnnxTower(
   const encoder = await openEncoder(file, config, { gpu, runtime, onNote })
   try {
     const input = findInput(file.name, config, encoder.inputs)
-    return new OnnxTower(
-      gpu,
-      config,
-      file.name,
-      encoder,
-      input,
-      findOutputs(file.name, config, encoder.outputs),
-    )
+    const names = findOutputs(file.name, config, encoder.outputs)
+    const used = [...encoder.inputs, ...encoder.outputs.filter(({ name }) => names.includes(name))]
+    const takesBatches = used.every(({ shape }) => shape[0] === undefined)
+    return new OnnxTower(gpu, config, file.name, encoder, input, names, takesBatches)
   } catch (error) {
     await encoder.destroy()
     throw error

@@ -239,7 +239,7 @@ export class Chat {
         }
         answer.phase = PHASES[event.type]
         answer.activity = activityOf(event, this.#texts())
-        answer.progress = event.type === 'tower' ? shareOf(event) : undefined
+        answer.progress = progressOf(event)
       })
       stream.close()
       answer.text = reply.text
@@ -341,6 +341,12 @@ async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry>
   return answer
 }
 
+/** Undefined where there is nothing to show yet. */
+function progressOf(event: AskEvent): number | undefined {
+  if (event.type === 'tower') return shareOf(event)
+  return event.type === 'encoding' && event.share > 0 && event.share < 1 ? event.share : undefined
+}
+
 const shareOf = ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) =>
   totalBytes > 0 ? doneBytes / totalBytes : 0
 
@@ -354,11 +360,11 @@ const PHASES = {
 function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Messages): string {
   const { activity } = texts
   switch (event.type) {
-    case 'encoding':
-      if (event.cached) return activity.readingQuestion
-      return event.images > 1
-        ? activity.lookingAtPictures(event.image + 1, event.images)
-        : activity.lookingAtPicture
+    case 'encoding': {
+      const fresh = event.images - event.cached
+      if (fresh === 0) return activity.readingQuestion
+      return fresh > 1 ? activity.lookingAtPictures(fresh) : activity.lookingAtPicture
+    }
     case 'tower': {
       const { name, tower, towers } = event
       const percent = formatPercent(Math.floor(shareOf(event) * 100) / 100, texts)

@@ -172,6 +172,29 @@ describe('chat', () => {
     expect(chat.lookable(chat.entries[1] as Answer)).toBeUndefined()
   })
 
+  test('tells how many pictures are looked at, and how far that is once something is done', async () => {
+    const seen: [string, number | undefined][] = []
+    const { chat } = stage(async (_request, onEvent) => {
+      const told = (images: number, cached: number, share: number) => {
+        onEvent({ type: 'encoding', images, cached, share })
+        const { activity, progress } = chat.entries[1] as Answer
+        seen.push([activity, progress])
+      }
+      told(3, 1, 0)
+      told(3, 1, 0.5)
+      told(2, 1, 0)
+      told(2, 2, 1)
+      return reply('A')
+    })
+    await chat.send('What?', [picture('a')])
+    expect(seen).toEqual([
+      ['Looking at 2 pictures', undefined],
+      ['Looking at 2 pictures', 0.5],
+      ['Looking at the picture', undefined],
+      ['Reading the question', undefined],
+    ])
+  })
+
   test('a tower that is fetched shows how far it is, and a notice stays with the answer', async () => {
     const seen: [string, string][] = []
     const { chat, saved } = stage(async (_request, onEvent) => {
@@ -179,10 +202,9 @@ describe('chat', () => {
         const { phase, activity } = chat.entries[1] as Answer
         seen.push([phase, activity])
       }
-      onEvent({ type: 'encoding', image: 0, images: 1, cached: false })
+      onEvent({ type: 'encoding', images: 1, cached: 0, share: 0 })
       const tower = {
         type: 'tower',
-        image: 0,
         tower: 1,
         towers: 4,
         name: './towers/clip',

@@ -37,11 +37,14 @@ export const fineConfig: JsonObject = {
  * before all rows) and `whole` (fine in i32).
  *
  * `operator` replaces the second convolution's name. `element` f16: pixels come in halves, and `half` is fine in halves.
+ * `isOpen`: it takes any number of pictures, but for `rows` and `classed`, which count on one.
  */
 export function smallEncoder({
   operator = 'Conv',
   element = 'f32',
-}: { operator?: string; element?: 'f32' | 'f16' } = {}): SmallEncoder {
+  isOpen = false,
+}: { operator?: string; element?: 'f32' | 'f16'; isOpen?: boolean } = {}): SmallEncoder {
+  const batch = isOpen ? 'batch' : 1
   const weights = seeded({
     first: [FINE.width, 3, 8, 8],
     second: [COARSE.width, FINE.width, 2, 2],
@@ -53,7 +56,7 @@ export function smallEncoder({
     const g = new Graph(path)
     const place = (name: keyof typeof weights) =>
       g.array(name, 'f32', [...weights[name].shape], weights[name])
-    const pixels = g.input('pixels', element, [1, 3, SIDE, SIDE])
+    const pixels = g.input('pixels', element, [batch, 3, SIDE, SIDE])
     const wide = element === 'f32' ? pixels : g.op('Cast', [pixels], 'wide', { to: 1 })
     g.op('Conv', [wide, place('first'), place('bias')], 'fine', { kernel_shape: [8, 8], strides: [8, 8] })
     g.op(operator, ['fine', place('second')], 'coarse', { kernel_shape: [2, 2], strides: [2, 2] })
@@ -64,13 +67,13 @@ export function smallEncoder({
     if (element === 'f16') g.op('Cast', ['fine'], 'half', { to: 10 })
     g.op('Cast', ['fine'], 'whole', { to: 6 })
     const { side, width } = FINE
-    g.output('fine', 'f32', [1, width, side, side])
-    g.output('coarse', 'f32', [1, COARSE.width, COARSE.side, COARSE.side])
-    g.output('nhwc', 'f32', [1, side, side, width])
-    g.output('rows', 'f32', [1, side * side, width])
-    g.output('classed', 'f32', [1, side * side + 1, width])
-    if (element === 'f16') g.output('half', 'f16', [1, width, side, side])
-    g.output('whole', 'i32', [1, width, side, side])
+    g.output('fine', 'f32', [batch, width, side, side])
+    g.output('coarse', 'f32', [batch, COARSE.width, COARSE.side, COARSE.side])
+    g.output('nhwc', 'f32', [batch, side, side, width])
+    g.output('rows', 'f32', [batch, side * side, width])
+    g.output('classed', 'f32', [batch, side * side + 1, width])
+    if (element === 'f16') g.output('half', 'f16', [batch, width, side, side])
+    g.output('whole', 'i32', [batch, width, side, side])
     g.save()
     const read = (name: string) => new Uint8Array(readFileSync(join(folder, name)))
     const contents = new Map(['small.onnx', 'small.onnx.data'].map((name) => [name, read(name)] as const))

@@ -94,7 +94,7 @@ export const de = {
 
   answer: {
     waiting: 'Warten',
-    tower: 'Vision-Encoder',
+    progress: 'Fortschritt',
     copy: 'Antwort kopieren',
     regenerate: 'Antwort neu erzeugen',
     notLookable:
@@ -120,7 +120,7 @@ export const de = {
   activity: {
     readingQuestion: 'Liest die Frage',
     lookingAtPicture: 'Sieht sich das Bild an',
-    lookingAtPictures: (picture: number, pictures: number) => `Sieht sich Bild ${picture} von ${pictures} an`,
+    lookingAtPictures: (pictures: number) => `Sieht sich ${pictures} Bilder an`,
     loadingTower: (tower: number, towers: number, name: string, percent: string) =>
       `Lädt Vision-Encoder ${tower} von ${towers}, ${name}: ${percent}`,
     fetchingTower: (tower: number, towers: number, name: string, percent: string) =>

@@ -103,7 +103,7 @@ export const en = {
 
   answer: {
     waiting: 'Waiting',
-    tower: 'Vision tower',
+    progress: 'Progress',
     copy: 'Copy answer',
     regenerate: 'Regenerate answer',
     notLookable:
@@ -127,7 +127,7 @@ export const en = {
   activity: {
     readingQuestion: 'Reading the question',
     lookingAtPicture: 'Looking at the picture',
-    lookingAtPictures: (picture: number, pictures: number) => `Looking at picture ${picture} of ${pictures}`,
+    lookingAtPictures: (pictures: number) => `Looking at ${pictures} pictures`,
     loadingTower: (tower: number, towers: number, name: string, percent: string) =>
       `Loading vision tower ${tower} of ${towers}, ${name}: ${percent}`,
     fetchingTower: (tower: number, towers: number, name: string, percent: string) =>

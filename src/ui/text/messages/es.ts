@@ -96,7 +96,7 @@ export const es = {
 
   answer: {
     waiting: 'En espera',
-    tower: 'Codificador visual',
+    progress: 'Progreso',
     copy: 'Copiar la respuesta',
     regenerate: 'Regenerar la respuesta',
     notLookable:
@@ -118,7 +118,7 @@ export const es = {
   activity: {
     readingQuestion: 'Leyendo la pregunta',
     lookingAtPicture: 'Mirando la imagen',
-    lookingAtPictures: (picture: number, pictures: number) => `Mirando la imagen ${picture} de ${pictures}`,
+    lookingAtPictures: (pictures: number) => `Mirando ${pictures} imágenes`,
     loadingTower: (tower: number, towers: number, name: string, percent: string) =>
       `Cargando el codificador visual ${tower} de ${towers}, ${name}: ${percent}`,
     fetchingTower: (tower: number, towers: number, name: string, percent: string) =>

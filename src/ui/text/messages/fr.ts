@@ -97,7 +97,7 @@ export const fr = {
 
   answer: {
     waiting: 'En attente',
-    tower: 'Encodeur visuel',
+    progress: 'Progression',
     copy: 'Copier la réponse',
     regenerate: 'Régénérer la réponse',
     notLookable:
@@ -121,7 +121,7 @@ export const fr = {
   activity: {
     readingQuestion: 'Lecture de la question',
     lookingAtPicture: 'Examen de l’image',
-    lookingAtPictures: (picture: number, pictures: number) => `Examen de l’image ${picture} sur ${pictures}`,
+    lookingAtPictures: (pictures: number) => `Examen de ${pictures} images`,
     loadingTower: (tower: number, towers: number, name: string, percent: string) =>
       `Chargement de l’encodeur visuel ${tower} sur ${towers}, ${name}\u00a0: ${percent}`,
     fetchingTower: (tower: number, towers: number, name: string, percent: string) =>

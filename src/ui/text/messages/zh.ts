@@ -94,7 +94,7 @@ export const zh = {
 
   answer: {
     waiting: '等待中',
-    tower: '视觉编码器',
+    progress: '进度',
     copy: '复制回答',
     regenerate: '重新生成回答',
     notLookable:
@@ -115,8 +115,7 @@ export const zh = {
   activity: {
     readingQuestion: '正在阅读问题',
     lookingAtPicture: '正在查看图片',
-    lookingAtPictures: (picture: number, pictures: number) =>
-      `正在查看第 ${picture} 张图片，共 ${pictures} 张`,
+    lookingAtPictures: (pictures: number) => `正在查看 ${pictures} 张图片`,
     loadingTower: (tower: number, towers: number, name: string, percent: string) =>
       `正在加载视觉编码器 ${tower}/${towers}，${name}：${percent}`,
     fetchingTower: (tower: number, towers: number, name: string, percent: string) =>

@@ -52,7 +52,7 @@ export const models = {
     memory: 'GPU-Speicher, GB',
     automatic: 'Automatisch',
     memoryHint:
-      'So viel darf es höchstens belegen. Vision-Encoder, die nicht hineinpassen, werden für jedes Bild geholt.',
+      'So viel darf es höchstens belegen. Vision-Encoder, die nicht hineinpassen, werden für jede Frage mit neuen Bildern geholt.',
     dtypes: {
       auto: '16 Bit wie veröffentlicht; kleiner nur, wo es sonst nicht passt',
       f16: '16 Bit, wie veröffentlicht',
@@ -180,7 +180,7 @@ export const models = {
 function fetching(size: string, isLocal: boolean): string {
   const how = isLocal ? `werden ${size} gelesen` : `kommen ${size} aus dem Cache des Browsers oder vom Host`
   return (
-    `Für jedes neue Bild ${how}, ein Encoder nach dem anderen. ` +
+    `Für jede Frage mit neuen Bildern ${how}, ein Encoder nach dem anderen. ` +
     'Mehr GPU-Speicher in den Optionen behält mehr von ihnen.'
   )
 }

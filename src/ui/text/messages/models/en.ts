@@ -50,7 +50,8 @@ export const models = {
     context: 'Context, tokens',
     memory: 'GPU memory, GB',
     automatic: 'Automatic',
-    memoryHint: 'The most it may take. Vision towers that do not fit are fetched for each picture.',
+    memoryHint:
+      'The most it may take. Vision towers that do not fit are fetched for each question with new pictures.',
     dtypes: {
       auto: '16 bit as published; smaller only where needed to fit',
       f16: '16 bit, as published',
@@ -174,7 +175,7 @@ export const models = {
 function notFitting(size: string, isLocal: boolean): string {
   const how = isLocal ? 'are read' : 'come from the browser’s cache or the host'
   return (
-    `not fit beside the rest: ${size} ${how} for each new picture, one tower at a time. ` +
+    `not fit beside the rest: ${size} ${how} for each question with new pictures, one tower at a time. ` +
     'More GPU memory under the options keeps more of them.'
   )
 }

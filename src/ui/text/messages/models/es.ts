@@ -51,7 +51,7 @@ export const models = {
     memory: 'Memoria de GPU, GB',
     automatic: 'Automático',
     memoryHint:
-      'Lo máximo que puede ocupar. Los codificadores visuales que no quepan se traen para cada imagen.',
+      'Lo máximo que puede ocupar. Los codificadores visuales que no quepan se traen para cada pregunta con imágenes nuevas.',
     dtypes: {
       auto: '16 bits como se publicó; menos solo si hace falta para que quepa',
       f16: '16 bits, como se publicó',
@@ -177,7 +177,7 @@ export const models = {
 function fetching(size: string, isLocal: boolean): string {
   const how = isLocal ? 'se leen' : 'vienen de la caché del navegador o del servidor'
   return (
-    `para cada imagen nueva ${how} ${size}, un codificador cada vez. ` +
+    `para cada pregunta con imágenes nuevas ${how} ${size}, un codificador cada vez. ` +
     'Con más memoria de GPU en las opciones se conservan más.'
   )
 }

@@ -53,7 +53,7 @@ export const models = {
     memory: 'Mémoire GPU, Go',
     automatic: 'Automatique',
     memoryHint:
-      'Le maximum qu’il peut occuper. Les encodeurs visuels qui n’y tiennent pas sont rechargés pour chaque image.',
+      'Le maximum qu’il peut occuper. Les encodeurs visuels qui n’y tiennent pas sont rechargés pour chaque question avec de nouvelles images.',
     dtypes: {
       auto: '16 bits comme publié\u00a0; moins seulement si la place manque',
       f16: '16 bits, comme publié',
@@ -183,7 +183,7 @@ export const models = {
 function fetching(size: string, isLocal: boolean): string {
   const how = isLocal ? 'sont lus' : 'viennent du cache du navigateur ou de l’hôte'
   return (
-    `${size} ${how} pour chaque nouvelle image, un encodeur à la fois. ` +
+    `${size} ${how} pour chaque question avec de nouvelles images, un encodeur à la fois. ` +
     'Plus de mémoire GPU dans les options permet d’en garder davantage.'
   )
 }

@@ -47,7 +47,7 @@ export const models = {
     context: '上下文（token）',
     memory: '显存（GB）',
     automatic: '自动',
-    memoryHint: '最多可占用的显存。放不下的视觉编码器会在处理每张图片时重新读取。',
+    memoryHint: '最多可占用的显存。放不下的视觉编码器会在每个带新图片的问题中重新读取。',
     dtypes: {
       auto: '按发布的 16 位；仅在放不下时使用更小的格式',
       f16: '16 位，与发布时相同',
@@ -166,5 +166,5 @@ export const models = {
 
 function fetching(size: string, isLocal: boolean): string {
   const how = isLocal ? `要读取 ${size}` : `要从浏览器缓存或主机获取 ${size}`
-  return `每张新图片都${how}，编码器逐个进行。在选项中给出更多显存可保留更多编码器。`
+  return `每个带新图片的问题都${how}，编码器逐个进行。在选项中给出更多显存可保留更多编码器。`
 }
