@@ -23,9 +23,9 @@ if (self.name === HASH_WORKER) void answerHashRequests(self)
 else {
   self.onmessage = async ({ data }: MessageEvent<Command>) => {
     try {
-      self.postMessage({ ok: true, ...(await answer(data)) })
+      self.postMessage(await answer(data))
     } catch (error) {
-      self.postMessage({ ok: false, error: String(error) })
+      self.postMessage({ failed: String(error) })
     }
   }
 }
