@@ -4,7 +4,8 @@
 //
 // DIR is a checkpoint's folder; default: the one that `node tools/full-shape.mjs write` writes. It is served from the memory
 // of a process of its own, with a SHA256SUMS file, so that every byte is hashed on its way. Both fetch two files at a time,
-// in turns in one process; medians are told. Then comes the time from a load's start to the first token.
+// in turns in one process; medians are told. In Node the time from a load's start to the first token is told too. With the
+// adapters chromium and chromium-gpu both are in a page's worker, and CPU time is that of the browser and the server.
 
 import { fork, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -12,7 +13,9 @@ import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { isBrowserAdapter } from '../bench/browser/chromium.mjs'
 import { bundleForNode } from './bundle.mjs'
+import { runInChromium } from './load-speed/chromium.mjs'
 
 const root = resolve(fileURLToPath(new URL('..', import.meta.url)))
 const { values, positionals } = parseArgs({
@@ -32,20 +35,24 @@ if (!existsSync(join(folder, 'config.json'))) {
   )
   process.exit(1)
 }
-const bundle = await bundleForNode('tools/load-speed/main.ts', 'dist/load-speed/main.js')
 const server = fork(join(root, 'tools/load-speed/server.mjs'), [folder])
 try {
   const url = await new Promise((done) => server.once('message', done))
   const { dtype, adapter, hash } = values
-  const options = { url, dtype, adapter, hash, rounds: Number(values.rounds) }
-  const { fetched, loaded, ...rest } = await run(bundle, options)
+  const options = { url, dtype, hash, rounds: Number(values.rounds) }
+  const { fetched, loaded, ...rest } = isBrowserAdapter(adapter)
+    ? await runInChromium(adapter, options)
+    : await run(await bundleForNode('tools/load-speed/main.ts', 'dist/load-speed/main.js'), {
+        ...options,
+        adapter,
+      })
   console.log(JSON.stringify({ ...rest, fetched, loaded }, null, 2))
   const [plain, engine] = [median(fetched, 'mbps'), median(loaded, 'mbps')]
   const cpu = median(loaded, 'cpuMs') / median(fetched, 'cpuMs')
+  const first = rest.firstTokenMs ? ` load to first token ${(rest.firstTokenMs / 1e3).toFixed(1)} s;` : ''
   console.log(
     `fetch ${plain.toFixed(0)} MB/s, load ${engine.toFixed(0)} MB/s: ratio ${(engine / plain).toFixed(2)}, ` +
-      `of CPU time ${cpu.toFixed(1)} times; load to first token ${(rest.firstTokenMs / 1e3).toFixed(1)} s; ` +
-      `load average ${loadavg()[0]?.toFixed(1)}`,
+      `of CPU time ${cpu.toFixed(1)} times;${first} load average ${loadavg()[0]?.toFixed(1)}`,
   )
 } finally {
   server.disconnect()

@@ -41,14 +41,10 @@ export const isBrowserAdapter = (name) => name in FLAGS
  */
 export async function openChromium(adapter) {
   await buildWorker()
-  const { chromium } = await import('@playwright/test')
   const graphs = join(built, 'onnx')
   const runtime = dirname(createRequire(import.meta.url).resolve('onnxruntime-web'))
   const server = await serve({ bench: join(root, 'bench'), engine: built, graphs, runtime })
-  const browser = await chromium.launch({
-    executablePath: findChromium(),
-    args: [...COMMON, ...FLAGS[adapter]],
-  })
+  const browser = await launch(adapter)
   const page = await browser.newPage()
   await page.goto(server.url)
   const version = `onnxruntime-web ${packageVersion(runtime)}, Chromium ${browser.version()}`
@@ -73,6 +69,12 @@ export async function openChromium(adapter) {
   }
 }
 
+/** @param {BrowserAdapter} adapter */
+export async function launch(adapter) {
+  const { chromium } = await import('@playwright/test')
+  return chromium.launch({ executablePath: findChromium(), args: [...COMMON, ...FLAGS[adapter]] })
+}
+
 /** @param {string} inside  a folder of the package */
 function packageVersion(inside) {
   return JSON.parse(readFileSync(join(inside, '../package.json'), 'utf8')).version
@@ -85,7 +87,7 @@ function packageVersion(inside) {
  * @param {import('@playwright/test').Page} page @param {string} name @param {string} url
  * @returns {Promise<Asked>}
  */
-async function startWorker(page, name, url) {
+export async function startWorker(page, name, url) {
   const worker = await page.evaluateHandle((url) => new Worker(url, { type: 'module' }), url)
   return {
     async ask(command) {

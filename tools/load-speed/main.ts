@@ -5,23 +5,17 @@
 import { createEngine } from '../../src/cli/engine'
 import type { AdapterChoice } from '../../src/cli/device'
 import { startHashInThread } from '../../src/cli/hash-threads'
-import { Arena } from '../../src/kernels'
-import { openModel } from '../../src/model/checkpoint-files'
 import { httpSource } from '../../src/model/checkpoint/http-source'
-import { AllocatedWeights } from '../../src/model/load-weights'
-import type { ModelDtype } from '../../src/model/precision'
+import { openSteps, type StepOptions } from './steps'
 
-interface Options {
-  readonly url: string
-  readonly dtype: ModelDtype
+interface Options extends StepOptions {
   readonly adapter: AdapterChoice
   readonly rounds: number
-  /** False takes hashes away, to tell their cost. */
-  readonly hash: boolean
 }
 
-const { url, dtype, adapter, rounds, hash } = JSON.parse(process.argv[2]!) as Options
-const engine = await createEngine(adapter)
+const options = JSON.parse(process.argv[2]!) as Options
+const { url, dtype, rounds } = options
+const engine = await createEngine(options.adapter)
 const report = await engine.probe()
 if (!report.ok) throw new Error(report.problem?.message)
 
@@ -30,52 +24,12 @@ await engine.loadFrom(httpSource(url), { dtype, contextLength: 512 }, () => unde
 const loadMs = performance.now() - started
 const messages = [{ role: 'user' as const, text: 'What is this?' }]
 const sampling = { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 0 }
-await engine.ask({ messages, sampling, maxNewTokens: 1 }, () => undefined)
+const { tokenIds } = await engine.ask({ messages, sampling, maxNewTokens: 1 }, () => undefined)
 const firstTokenMs = performance.now() - started
 
 const { gpu } = engine.loaded!.vlm
 await engine.unload()
-const opened = await openModel(httpSource(url))
-const checkpoints = opened.checkpoints.map((checkpoint) => ({
-  ...checkpoint,
-  files: checkpoint.files.map((file) => ({ ...file, sha256: hash ? file.sha256 : undefined })),
-}))
-const paths = opened.checkpoints.flatMap(({ files }) => files.map(({ path }) => path))
-
-/** Two at once, as the engine does. */
-async function fetchAll(): Promise<number> {
-  let bytes = 0
-  const queue = paths.values()
-  const fetchSome = async () => {
-    for (const path of queue) {
-      const { body } = await fetch(url + path)
-      for await (const chunk of body!) bytes += chunk.byteLength
-    }
-  }
-  await Promise.all([fetchSome(), fetchSome()])
-  return bytes
-}
-
-async function load(): Promise<number> {
-  const arena = new Arena(gpu)
-  const { weights, stream } = await allocate()
-  try {
-    const { fetchedBytes, files } = await stream(arena)
-    if (hash && files.some(({ sha256 }) => sha256 === undefined)) throw new Error('a file was not hashed')
-    return fetchedBytes
-  } finally {
-    weights.destroy()
-    arena.destroy()
-  }
-}
-
-async function allocate() {
-  const allocated = await AllocatedWeights.allocate(gpu, { ...opened, checkpoints }, dtype)
-  return {
-    weights: allocated.weights,
-    stream: (arena: Arena) => allocated.stream(arena, { startHash: startHashInThread }),
-  }
-}
+const steps = await openSteps(gpu, startHashInThread, options)
 
 async function timed(run: () => Promise<number>): Promise<{ mbps: number; cpuMs: number }> {
   const started = performance.now()
@@ -89,9 +43,10 @@ async function timed(run: () => Promise<number>): Promise<{ mbps: number; cpuMs:
 const fetched = []
 const loaded = []
 for (let round = 0; round < rounds; round++) {
-  fetched.push(await timed(fetchAll))
-  loaded.push(await timed(load))
+  fetched.push(await timed(steps.fetch))
+  loaded.push(await timed(steps.load))
 }
-console.log(JSON.stringify({ adapter: report.adapter.description, loadMs, firstTokenMs, fetched, loaded }))
+const adapter = report.adapter.description
+console.log(JSON.stringify({ adapter, loadMs, firstTokenMs, firstTokenId: tokenIds[0], fetched, loaded }))
 await engine.close()
 process.exit()
