@@ -88,3 +88,36 @@ test('four fifths of what the browser grants are filled, not more', async () => 
   )
   expect(folder.files.size).toBe(0)
 })
+
+test('what a writer left is gone on with, from visit to visit, until it is removed or forgotten', async () => {
+  const store = await open()
+  const first = await store.resume!('a', 6)
+  expect(first.doneBytes).toBe(0)
+  await first.write(Uint8Array.of(1, 2))
+  await first.write(Uint8Array.of(3))
+  await expect(store.resume!('a', 6)).rejects.toThrow('another tab is writing it')
+  await first.leave()
+  expect(await read(store, 'a')).toBeUndefined()
+
+  const next = await (await open()).resume!('a', 6)
+  expect(next.doneBytes).toBe(3)
+  expect([...new Uint8Array(await new Response(next.readDone()).arrayBuffer())]).toEqual([1, 2, 3])
+  await next.write(Uint8Array.of(4, 5, 6))
+  await next.close()
+  expect(await read(store, 'a')).toEqual([1, 2, 3, 4, 5, 6])
+  expect(await new Response(await store.read('a', { start: 1, end: 3 })).bytes()).toEqual(Uint8Array.of(2, 3))
+
+  for (const key of ['b', 'c']) {
+    const writer = await store.resume!(key, 2)
+    await writer.write(Uint8Array.of(1))
+    await writer.leave()
+  }
+  await store.remove('b')
+  expect((await store.resume!('b', 2)).doneBytes).toBe(0)
+  const [left] = [...folder.files.entries()].filter(
+    ([name, { isLocked }]) => name.endsWith('.left') && !isLocked,
+  )
+  left![1].lastModified = Date.now() - 31 * 24 * 3_600_000
+  await open()
+  expect(folder.files.has(left![0])).toBe(false)
+})

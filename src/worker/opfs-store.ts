@@ -1,11 +1,18 @@
-import type { ByteStore, ByteWriter } from '../model/checkpoint/byte-store'
+import type { ByteStore, ByteWriter, ResumedWriter } from '../model/checkpoint/byte-store'
 import { sha256 } from '../model/sha256'
 import { UNFINISHED } from '../model/train/run-store'
 
-/** Towers that come and go, what frozen towers gave for training pictures, and which kernels were measured to be fast. */
-export type StoreFolder = 'trilobite-towers' | 'trilobite-features' | 'trilobite-tuning'
+/** Files of models, what frozen towers gave for training pictures, and which kernels were measured to be fast. */
+export type StoreFolder = 'trilobite-models' | 'trilobite-features' | 'trilobite-tuning'
 /** Begins every name. Another way to name or to fill the files takes another version. */
 const VERSION = 'v1-'
+/** Ends the names of files that a later writer goes on with. */
+const LEFT = '.left'
+/** What nobody went on with for that long is removed. */
+const ABANDONED_MS = 30 * 24 * 3_600_000
+/** A power cut loses no more than that. */
+const FLUSHED_BYTES = 64 * 2 ** 20
+const READ_BYTES = 2 ** 20
 /** The rest of what the browser grants is left to the page: its chats, and its other caches. */
 const MAX_FILLED = 0.8
 
@@ -22,13 +29,14 @@ export interface MovableFile extends FileSystemFileHandle {
  */
 export async function openOpfsStore(
   storage: StorageManager,
-  name: StoreFolder = 'trilobite-towers',
+  name: StoreFolder = 'trilobite-models',
 ): Promise<ByteStore> {
   const root = await storage.getDirectory()
   const folder = await root.getDirectoryHandle(name, { create: true })
   const left: string[] = []
   for await (const file of folder.keys()) {
     if (!file.startsWith(VERSION) || file.endsWith(UNFINISHED)) left.push(file)
+    else if (file.endsWith(LEFT) && (await isAbandoned(folder, file))) left.push(file)
   }
   // What another tab is writing is locked, and stays.
   for (const file of left) await folder.removeEntry(file, { recursive: true }).catch(() => {})
@@ -41,31 +49,77 @@ class OpfsStore implements ByteStore {
     private readonly folder: FileSystemDirectoryHandle,
   ) {}
 
-  async read(key: string): Promise<ReadableStream<Uint8Array> | undefined> {
+  async read(
+    key: string,
+    part?: { start: number; end: number },
+  ): Promise<ReadableStream<Uint8Array> | undefined> {
     const handle = await this.find(await nameOf(key))
-    return (await handle?.getFile())?.stream()
+    const file = await handle?.getFile()
+    return (part ? file?.slice(part.start, part.end) : file)?.stream()
   }
 
   async write(key: string, sizeBytes: number): Promise<ByteWriter> {
     await this.expectRoom(sizeBytes)
     const name = await nameOf(key)
-    const unfinished = `${name}.${crypto.randomUUID()}${UNFINISHED}`
-    const remove = () => this.folder.removeEntry(unfinished)
-    const file = (await this.folder.getFileHandle(unfinished, { create: true })) as MovableFile
+    return this.open(name, `${name}.${crypto.randomUUID()}${UNFINISHED}`)
+  }
+
+  async resume(key: string, sizeBytes: number): Promise<ResumedWriter> {
+    const name = await nameOf(key)
+    const left = await this.find(name + LEFT)
+    const doneBytes = (await left?.getFile())?.size ?? 0
+    await this.expectRoom(sizeBytes - doneBytes)
+    return this.open(name, name + LEFT)
+  }
+
+  async remove(key: string): Promise<void> {
+    const name = await nameOf(key)
+    await this.folder.removeEntry(name).catch(unlessMissing)
+    await this.folder.removeEntry(name + LEFT).catch(unlessMissing)
+  }
+
+  /** Writes to the end of a file that takes its name when it is whole. */
+  private async open(name: string, unfinished: string): Promise<ResumedWriter> {
+    const { folder } = this
+    const remove = () => folder.removeEntry(unfinished)
+    const file = (await folder.getFileHandle(unfinished, { create: true })) as MovableFile
     let access: FileSystemSyncAccessHandle
     try {
       access = await file.createSyncAccessHandle()
     } catch (error) {
+      if (isLocked(error)) throw new Error('another tab is writing it', { cause: error })
       await remove()
       throw error
     }
-    const find = () => this.find(name)
+    const doneBytes = access.getSize()
+    let at = doneBytes
+    let flushed = at
     return {
-      async write(bytes) {
-        const written = access.write(bytes as Uint8Array<ArrayBuffer>)
-        if (written !== bytes.byteLength) throw new Error('the disk is full')
+      doneBytes,
+      readDone() {
+        let from = 0
+        return new ReadableStream<Uint8Array>(
+          {
+            pull(controller) {
+              const bytes = new Uint8Array(Math.min(READ_BYTES, doneBytes - from))
+              const length = bytes.byteLength && access.read(bytes, { at: from })
+              if (length) controller.enqueue(bytes.subarray(0, length))
+              from += length
+              if (!length || from >= doneBytes) controller.close()
+            },
+          },
+          { highWaterMark: 0 },
+        )
       },
-      async close() {
+      async write(bytes) {
+        const written = access.write(bytes as Uint8Array<ArrayBuffer>, { at })
+        if (written !== bytes.byteLength) throw new Error('the disk is full')
+        at += written
+        if (at - flushed < FLUSHED_BYTES) return
+        access.flush()
+        flushed = at
+      },
+      close: async () => {
         try {
           access.flush()
           access.close()
@@ -74,18 +128,18 @@ class OpfsStore implements ByteStore {
           access.close()
           await remove()
           // Another writer was quicker: its file holds the same bytes, and may be in use.
-          if (!(await find())) throw error
+          if (!(await this.find(name))) throw error
         }
+      },
+      async leave() {
+        access.flush()
+        access.close()
       },
       async abort() {
         access.close()
         await remove()
       },
     }
-  }
-
-  async remove(key: string): Promise<void> {
-    await this.folder.removeEntry(await nameOf(key)).catch(unlessMissing)
   }
 
   private find(name: string): Promise<FileSystemFileHandle | undefined> {
@@ -108,6 +162,16 @@ class OpfsStore implements ByteStore {
 async function nameOf(key: string): Promise<string> {
   return VERSION + (await sha256(new TextEncoder().encode(key)))
 }
+
+/** Whether a file was last written long ago. */
+async function isAbandoned(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  const handle = await folder.getFileHandle(name).catch(() => undefined)
+  const file = await handle?.getFile().catch(() => undefined)
+  return file !== undefined && Date.now() - file.lastModified > ABANDONED_MS
+}
+
+const isLocked = (error: unknown) =>
+  error instanceof DOMException && error.name === 'NoModificationAllowedError'
 
 function unlessMissing(error: unknown): undefined {
   if (!(error instanceof DOMException && error.name === 'NotFoundError')) throw error

@@ -3,11 +3,16 @@
  * store must get along without.
  */
 export interface ByteStore {
-  /** Bytes written and closed earlier; undefined where there are none. */
-  read(key: string): Promise<ReadableStream<Uint8Array> | undefined>
+  /** Bytes written and closed earlier, or a part of them; undefined where there are none. */
+  read(
+    key: string,
+    part?: { readonly start: number; readonly end: number },
+  ): Promise<ReadableStream<Uint8Array> | undefined>
   /** Begins to write `sizeBytes` bytes. Nothing of them can be read before `close`; what was there can be until then. */
   write(key: string, sizeBytes: number): Promise<ByteWriter>
-  /** Forgets the bytes, if there are any. */
+  /** As `write`, going on where an earlier writer left off. Not in every store. */
+  resume?(key: string, sizeBytes: number): Promise<ResumedWriter>
+  /** Forgets the bytes, if there are any, those a writer left included. */
   remove(key: string): Promise<void>
 }
 
@@ -18,4 +23,13 @@ export interface ByteWriter {
   close(): Promise<void>
   /** Forgets what was written. */
   abort(): Promise<void>
+}
+
+export interface ResumedWriter extends ByteWriter {
+  /** Bytes that are there; writing goes on behind them. */
+  readonly doneBytes: number
+  /** Those bytes. */
+  readDone(): ReadableStream<Uint8Array>
+  /** Leaves what was written to the next writer, of another visit too. */
+  leave(): Promise<void>
 }

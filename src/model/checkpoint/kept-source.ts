@@ -1,5 +1,5 @@
 import { CheckpointError } from '../errors'
-import type { ByteStore, ByteWriter } from './byte-store'
+import type { ByteStore, ByteWriter, ResumedWriter } from './byte-store'
 import { reasonOf } from './retry'
 import type { ByteRange, CheckpointSource } from './source'
 
@@ -18,7 +18,7 @@ export interface KeepOptions {
 
 /** A source whose bytes stay on this device once they were read. */
 export interface KeptSource extends CheckpointSource {
-  /** Ends what is still being written: whole streams are kept, all others forgotten. */
+  /** Ends what is still being written: whole streams are kept, all others left to the next visit or forgotten. */
   settle(): Promise<void>
 }
 
@@ -26,13 +26,13 @@ export interface KeptSource extends CheckpointSource {
  * Keeps the bytes of `source` in a store as they are streamed, and streams them from there the next time. Only what
  * was read to its end is served; a stream that breaks is kept whole where the next one goes on at the byte reached.
  *
- * Bytes are known by the source's address, the file's path and size, and the range. So a file whose size changed is
- * fetched anew, but one that changed within its size (a branch that moved on, another file at the same URL) is not
- * noticed.
+ * Files whose hash their origin states are known by it: what several models share is kept once. Other bytes are known by
+ * the source's address, the file's path and size, so that a file whose size changed is fetched anew, but one that changed
+ * within its size (a branch that moved on, another file at the same URL) is not noticed.
  *
- * Whole files whose hash their origin states are known by that as well, and are kept only once `copies.judge` said that
- * their bytes had it: who streams them hashes them. Later they need no hashing; what the store itself damages within a
- * file's size is not noticed.
+ * Whole files with a hash are kept only once `copies.judge` said that their bytes had it: who streams them hashes them.
+ * Later they need no hashing; what the store itself damages within a file's size is not noticed. What is there of one when
+ * its stream ends early stays, where the store can resume, and the next stream, of another visit too, begins with it.
  *
  * Of a source without an address (files at hand) nothing is kept: reading it is as quick, and its name identifies nothing.
  */
@@ -40,8 +40,7 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
   const { address } = source
   const sizes = new Map<string, number | undefined>(options.sizes)
   const keeper = new Keeper(options)
-  const wholeKey = (path: string, sizeBytes: number, sha256: string) =>
-    JSON.stringify([address, path, sizeBytes, 0, sizeBytes, sha256])
+  const wholeKey = (sizeBytes: number, sha256: string) => JSON.stringify([sha256, 0, sizeBytes])
   const sizeOf = async (path: string, signal?: AbortSignal) => {
     if (!sizes.has(path)) sizes.set(path, await source.sizeOf(path, signal))
     return sizes.get(path)
@@ -58,7 +57,7 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
     copies: {
       async has(path, sha256) {
         const sizeBytes = address === undefined ? undefined : await sizeOf(path)
-        return sizeBytes !== undefined && keeper.has(wholeKey(path, sizeBytes, sha256))
+        return sizeBytes !== undefined && keeper.has(wholeKey(sizeBytes, sha256))
       },
       judge: (path, isGood) => keeper.judge(path, isGood),
     },
@@ -69,11 +68,14 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
         options.onStream?.(false)
         return source.stream(path, { start, end, signal })
       }
-      const keyFrom = (start: number) => JSON.stringify([address, path, sizeBytes, start, stop])
+      const sha256 = sizeBytes === undefined ? undefined : await source.sha256Of?.(path, signal)
+      const keyFrom = (start: number) =>
+        JSON.stringify(sha256 === undefined ? [address, path, sizeBytes, start, stop] : [sha256, start, stop])
       const fetch = (from: number) => source.stream(path, { start: from, end: stop, signal })
-      const isWhole = start === 0 && stop === sizeBytes
-      const sha256 = isWhole ? await source.sha256Of?.(path, signal) : undefined
-      const whole = sha256 === undefined ? undefined : { path, key: wholeKey(path, stop, sha256) }
+      const whole =
+        sizeBytes === undefined || sha256 === undefined
+          ? undefined
+          : { path, key: wholeKey(sizeBytes, sha256), isAll: start === 0 && stop === sizeBytes }
       return keeper.stream({ start, end: stop, signal }, keyFrom, fetch, whole)
     },
     settle: () => keeper.settle(),
@@ -86,15 +88,28 @@ type Fetch = (from: number) => Promise<ReadableStream<Uint8Array>>
 interface WholeFile {
   readonly path: string
   readonly key: string
+  /** Nothing less is wanted. */
+  readonly isAll: boolean
+}
+
+/** Bytes in the store. */
+interface Kept {
+  readonly stream: ReadableStream<Uint8Array>
+  readonly key: string
+  /** The file whose bytes they are, all of them, which had its hash. */
+  readonly verified?: WholeFile | undefined
 }
 
 /** Bytes on their way into the store. */
 interface Writing {
   readonly key: string
-  readonly writer: ByteWriter
+  readonly writer: ByteWriter & Partial<ResumedWriter>
   /** Kept only once somebody found that its bytes are right. */
   readonly whole: WholeFile | undefined
 }
+
+/** Ends writing for now: another stream, or another visit, goes on where the store can. */
+const leave = ({ writer }: Writing) => writer.leave?.() ?? writer.abort()
 
 class Keeper {
   /** What broken streams had written, by the key of the stream that would go on. */
@@ -114,21 +129,53 @@ class Keeper {
     const brokenKey = keyFrom(start)
     const begun = this.broken.get(brokenKey)
     this.broken.delete(brokenKey)
-    const key = whole?.key ?? brokenKey
-    const kept = begun ? undefined : await this.attempt(() => this.options.store.read(key))
+    const kept = begun ? undefined : await this.find(brokenKey, { start, end }, whole)
     this.options.onStream?.(kept !== undefined)
-    if (kept) return this.serve(kept, key, { start, end }, fetch, whole)
+    if (kept) return this.serve(kept.stream, kept.key, { start, end }, fetch, kept.verified)
 
+    const all = whole?.isAll ? whole : undefined
+    const writing = begun ?? (await this.attempt(() => this.begin(all?.key ?? brokenKey, end - start, all)))
+    const doneBytes = begun ? 0 : (writing?.writer.doneBytes ?? 0)
     let stream: ReadableStream<Uint8Array>
     try {
-      stream = await fetch(start)
+      stream = doneBytes
+        ? joined(
+            writing!.writer.readDone!(),
+            start + doneBytes < end ? () => fetch(start + doneBytes) : undefined,
+          )
+        : await fetch(start)
     } catch (error) {
       if (begun) this.park(brokenKey, begun)
+      else if (writing) this.end(() => leave(writing))
       throw error
     }
-    const writer = begun?.writer ?? (await this.attempt(() => this.options.store.write(key, end - start)))
-    if (!writer) return stream
-    return this.record(stream, begun ?? { key, writer, whole }, { start, end, signal }, keyFrom)
+    return writing ? this.record(stream, writing, { start, end, doneBytes, signal }, keyFrom) : stream
+  }
+
+  /** Bytes that are kept: as a range, or as part of the whole file. */
+  private async find(
+    key: string,
+    { start, end }: { start: number; end: number },
+    whole: WholeFile | undefined,
+  ): Promise<Kept | undefined> {
+    const { store } = this.options
+    if (whole) {
+      const stream = await this.attempt(() =>
+        whole.isAll ? store.read(whole.key) : store.read(whole.key, { start, end }),
+      )
+      if (stream) return { stream, key: whole.key, verified: whole.isAll ? whole : undefined }
+      if (whole.isAll) return undefined
+    }
+    const stream = await this.attempt(() => store.read(key))
+    return stream && { stream, key }
+  }
+
+  private async begin(key: string, sizeBytes: number, whole: WholeFile | undefined): Promise<Writing> {
+    const { store } = this.options
+    // Without a hash nobody could tell whether what is there and what comes are of one file.
+    const writer =
+      whole && store.resume ? await store.resume(key, sizeBytes) : await store.write(key, sizeBytes)
+    return { key, writer, whole }
   }
 
   async has(key: string): Promise<boolean> {
@@ -146,8 +193,8 @@ class Keeper {
   }
 
   async settle(): Promise<void> {
-    for (const { writer } of [...this.broken.values(), ...this.unjudged.values()]) {
-      this.end(() => writer.abort())
+    for (const writing of [...this.broken.values(), ...this.unjudged.values()]) {
+      this.end(() => leave(writing))
     }
     this.broken.clear()
     this.unjudged.clear()
@@ -163,7 +210,7 @@ class Keeper {
     key: string,
     { start, end }: { start: number; end: number },
     fetch: Fetch,
-    whole: WholeFile | undefined,
+    verified: WholeFile | undefined,
   ): ReadableStream<Uint8Array> {
     const { store, onStream } = this.options
     let reader = kept.getReader()
@@ -182,9 +229,9 @@ class Keeper {
         await this.attempt(() => store.remove(key))
         isKept = false
         if (at === end) return undefined
-        if (whole) {
+        if (verified) {
           throw new DamagedCopyError(
-            `${whole.path}: expected the copy kept on this device, got ${reasonOf(error)}; it is forgotten, load again`,
+            `${verified.path}: expected the copy kept on this device, got ${reasonOf(error)}; it is forgotten, load again`,
           )
         }
         onStream?.(false)
@@ -207,11 +254,16 @@ class Keeper {
     })
   }
 
-  /** Streams what is fetched, and writes it down on the way. */
+  /** Streams what is fetched, and writes it down on the way; the first `doneBytes` are written. */
   private record(
     stream: ReadableStream<Uint8Array>,
     writing: Writing,
-    { start, end, signal }: { start: number; end: number; signal?: AbortSignal | undefined },
+    {
+      start,
+      end,
+      doneBytes,
+      signal,
+    }: { start: number; end: number; doneBytes: number; signal?: AbortSignal | undefined },
     keyFrom: (start: number) => string,
   ): ReadableStream<Uint8Array> {
     const reader = stream.getReader()
@@ -223,25 +275,32 @@ class Keeper {
     const close = (how: 'keep' | 'forget' | 'wait') => {
       if (!isOpen) return
       isOpen = false
-      // What is being written at this moment is counted nowhere yet; `write` forgets it all.
+      // What is being written at this moment is counted nowhere yet; `write` ends it.
       if (isWriting) return
-      if (how === 'wait' && !signal?.aborted) this.park(keyFrom(at), writing)
-      else if (how === 'keep' && whole && !this.unjudged.has(whole.path))
-        this.unjudged.set(whole.path, writing)
-      else if (whole) this.end(() => writer.abort())
-      else this.end(() => (how === 'keep' ? writer.close() : writer.abort()))
+      if (how === 'forget') this.end(() => writer.abort())
+      else if (how === 'wait') {
+        if (signal?.aborted) this.end(() => leave(writing))
+        else this.park(keyFrom(at), writing)
+      } else if (!whole) this.end(() => writer.close())
+      else if (this.unjudged.has(whole.path)) this.end(() => writer.abort())
+      else this.unjudged.set(whole.path, writing)
     }
     const write = async (bytes: Uint8Array) => {
       isWriting = true
+      let hasFailed = false
       try {
         await writer.write(bytes)
       } catch (error) {
         this.tell(error)
-        isOpen = false
+        hasFailed = true
       }
       isWriting = false
-      // Failed, or cancelled meanwhile.
-      if (!isOpen) this.end(() => writer.abort())
+      if (hasFailed) {
+        isOpen = false
+        this.end(() => writer.abort())
+      }
+      // Cancelled meanwhile.
+      else if (!isOpen) this.end(() => leave(writing))
     }
     return onDemand({
       pull: async (controller) => {
@@ -259,7 +318,7 @@ class Keeper {
         }
         const { value } = result
         if (value.byteLength > end - at) close('forget')
-        else if (isOpen) await write(value)
+        else if (isOpen && at >= start + doneBytes) await write(value)
         at += value.byteLength
         controller.enqueue(value)
       },
@@ -297,3 +356,26 @@ class Keeper {
 /** A stream that reads no further than its reader asked: what was written down is what was handed on. */
 const onDemand = (source: UnderlyingDefaultSource<Uint8Array>) =>
   new ReadableStream<Uint8Array>(source, { highWaterMark: 0 })
+
+/** One stream and then another, which is asked for when the first has ended. */
+function joined(
+  first: ReadableStream<Uint8Array>,
+  then: (() => Promise<ReadableStream<Uint8Array>>) | undefined,
+): ReadableStream<Uint8Array> {
+  let reader = first.getReader()
+  let next = then
+  return onDemand({
+    async pull(controller) {
+      let result = await reader.read()
+      if (result.done && next) {
+        const following = next
+        next = undefined
+        reader = (await following()).getReader()
+        result = await reader.read()
+      }
+      if (result.done) controller.close()
+      else controller.enqueue(result.value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}

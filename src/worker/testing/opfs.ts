@@ -30,6 +30,8 @@ export class FakeDisk {
 interface FakeFile {
   bytes: Uint8Array<ArrayBuffer>
   isLocked: boolean
+  /** Milliseconds since 1970; default: now. */
+  lastModified?: number
 }
 
 export class FakeFolder {
@@ -100,7 +102,8 @@ export class FakeFolder {
       kind: 'file',
       getFile: async () => {
         const { bytes } = file
-        return new Snapshot(bytes, () => file.bytes === bytes && this.files.get(name) === file)
+        const isSame = () => file.bytes === bytes && this.files.get(name) === file
+        return Object.assign(new Snapshot(bytes, isSame), { lastModified: file.lastModified ?? Date.now() })
       },
       createSyncAccessHandle: async () => {
         if (file.isLocked) throw locked()
@@ -148,6 +151,12 @@ class FakeAccess {
 
   getSize(): number {
     return this.file.bytes.byteLength
+  }
+
+  read(into: Uint8Array, { at = 0 } = {}): number {
+    const found = this.file.bytes.subarray(at, at + into.byteLength)
+    into.set(found)
+    return found.byteLength
   }
 
   write(bytes: Uint8Array, { at = this.at } = {}): number {
