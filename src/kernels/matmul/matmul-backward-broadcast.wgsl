@@ -1,7 +1,7 @@
 // Input gradient of y = x W^T:  dx[m, k] = sum over n of dy[m, n] W[n, k]: the form for CPU adapters with subgroups
 //
 //   dy      [M, N]        vec2f  read    gradient from above; N is even, a column of zeros being added where it is not
-//   w       [rows, ...]   Words  read    one part of the weight: dense ones by pairs.wgsl, else any dtype by octets.wgsl
+//   w       [rows, ...]   Words  read    one part of the weight: dense ones by dense-quads.wgsl, else any dtype by octets.wgsl
 //   scales  [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
 //   dx      [M, K]        f32    update  dLoss/dx, replaced or added to; the parts after the first add to it
 //
@@ -20,7 +20,7 @@ struct Params {
   octet_start: u32, // first octet of this dispatch
 }
 
-alias Words = vec4u;  // vec2u with pairs.wgsl
+alias Words = vec4u;  // vec2u with dense-quads.wgsl
 
 @group(0) @binding(0) var<storage, read> dy: array<vec2f>;
 @group(0) @binding(1) var<storage, read> w: array<Words>;

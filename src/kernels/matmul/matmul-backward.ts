@@ -8,6 +8,7 @@ import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '.
 import weights from '../wgsl/weights.wgsl?raw'
 import { PAIRS, pairRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
+import denseQuads from './dense-quads.wgsl?raw'
 import broadcastWgsl from './matmul-backward-broadcast.wgsl?raw'
 import backwardWgsl from './matmul-backward.wgsl?raw'
 import biasWgsl from './matmul-bias-backward.wgsl?raw'
@@ -15,7 +16,6 @@ import weightWgsl from './matmul-weight-backward.wgsl?raw'
 import weightBroadcastWgsl from './matmul-weight-backward-broadcast.wgsl?raw'
 import octets from './octets.wgsl?raw'
 import { padded } from './pad'
-import pairs from './pairs.wgsl?raw'
 import { tiles } from './tiles'
 
 const inputKernelFor = (name: string, wgsl: string, ...include: string[]) =>
@@ -39,10 +39,10 @@ const inputKernelFor = (name: string, wgsl: string, ...include: string[]) =>
 
 const inputKernel = inputKernelFor('matmul-backward', backwardWgsl, octets)
 const inputBroadcastKernel = inputKernelFor('matmul-backward-broadcast', broadcastWgsl, octets, broadcastRows)
-const inputPairsKernel = inputKernelFor(
-  'matmul-backward-broadcast-pairs',
+const inputDenseKernel = inputKernelFor(
+  'matmul-backward-broadcast-dense',
   broadcastWgsl,
-  pairs,
+  denseQuads,
   broadcastRows,
 )
 
@@ -84,7 +84,7 @@ function inputForm(gpu: Gpu, M: number, dtype: WeightDtype) {
   const tile = [ROWS, 4 * LANES] as const
   return isQuantised(dtype)
     ? { kernel: inputBroadcastKernel, constants, tile }
-    : { kernel: inputPairsKernel, constants: { ...constants, Words: 'vec2u' }, tile }
+    : { kernel: inputDenseKernel, constants: { ...constants, Words: 'vec2u' }, tile }
 }
 
 /**

@@ -21,7 +21,7 @@ struct Params {
   n_start: u32,    // first weight row of this dispatch
 }
 
-alias Words = vec4u;  // vec2u with pairs.wgsl
+alias Words = vec4u;  // with pairs.wgsl vec2u or u32
 const STEPS = 1u;     // steps in four elements of K
 
 @group(0) @binding(0) var<storage, read> x: array<Step>;

@@ -144,7 +144,11 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
     const ROWS = isPairs ? pairRows(M, LANES) : M <= 8 ? 8 : 16
     return {
       kernel: isPairs ? pairsKernel : broadcastKernel,
-      constants: { LANES, ROWS, ...(isPairs && { ...PAIRS, Words: 'vec2u', STEPS: 2 }) },
+      constants: {
+        LANES,
+        ROWS,
+        ...(isPairs && { ...PAIRS, Words: dtype === 'f32' ? 'vec2u' : 'u32', STEPS: 2 }),
+      },
       tile: [ROWS, 4 * LANES] as const,
     }
   }
