@@ -6,7 +6,7 @@ import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import weights from '../wgsl/weights.wgsl?raw'
-import { PAIRS, pairRows } from './broadcast-form'
+import { PAIRS, broadcastTileRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
 import denseQuads from './dense-quads.wgsl?raw'
 import broadcastWgsl from './matmul-backward-broadcast.wgsl?raw'
@@ -79,7 +79,7 @@ function inputForm(gpu: Gpu, M: number, dtype: WeightDtype) {
     const WG = lanesOf(gpu)
     return { kernel: inputKernel, constants: { WG }, tile: [8, 8 * WG] as const }
   }
-  const ROWS = pairRows(M, LANES)
+  const ROWS = broadcastTileRows(M, LANES, dtype)
   const constants = { LANES, ROWS, ...PAIRS }
   const tile = [ROWS, 4 * LANES] as const
   return isQuantised(dtype)

@@ -1,7 +1,7 @@
 // y = activate(x W^T + bias) + residual, for many rows of x: the form for CPU adapters with subgroups
 //
 //   x         [M, K]        Step   read    rows padded with zeros to the weight's stride
-//   w         [rows, ...]   Words  read    one part of the weight: dense ones by pairs.wgsl, else any dtype by octets.wgsl
+//   w         [rows, ...]   Words  read    one part of the weight: f32 by pairs.wgsl, else any dtype by octets.wgsl
 //   scales    [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
 //   bias      [N]           f32    read    where HAS_BIAS
 //   residual  [M, N]        f32    read    where HAS_RESIDUAL
@@ -21,7 +21,7 @@ struct Params {
   n_start: u32,    // first weight row of this dispatch
 }
 
-alias Words = vec4u;  // with pairs.wgsl vec2u or u32
+alias Words = vec4u;  // vec2u with pairs.wgsl
 const STEPS = 1u;     // steps in four elements of K
 
 @group(0) @binding(0) var<storage, read> x: array<Step>;

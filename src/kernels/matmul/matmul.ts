@@ -6,12 +6,12 @@ import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import type { TileForm } from '../tuning'
 import { bySharing, CHUNK, vectorForm } from '../vector-form'
-import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
+import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
-import { PAIRS, pairRows } from './broadcast-form'
+import { PAIRS, broadcastTileRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
@@ -140,14 +140,14 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
   if (LANES !== undefined) {
     // 128 x 896 x 1216 in f32 on two cores (Zen 3), GFLOP/s: lavapipe 20 to 28, SwiftShader 4.2. The direct form, below, does
     // 4 to 6 and 1.
-    const isPairs = LANES === 8 && !isQuantised(dtype)
-    const ROWS = isPairs ? pairRows(M, LANES) : M <= 8 ? 8 : 16
+    const isPairs = LANES === 8 && dtype === 'f32'
+    const ROWS = broadcastTileRows(M, LANES, dtype)
     return {
       kernel: isPairs ? pairsKernel : broadcastKernel,
       constants: {
         LANES,
         ROWS,
-        ...(isPairs && { ...PAIRS, Words: dtype === 'f32' ? 'vec2u' : 'u32', STEPS: 2 }),
+        ...(isPairs && { ...PAIRS, Words: 'vec2u', STEPS: 2 }),
       },
       tile: [ROWS, 4 * LANES] as const,
     }
