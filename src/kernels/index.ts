@@ -28,6 +28,7 @@ export { concatColumns, sliceColumns } from './concat/concat'
 export {
   attentionBackward,
   attentionCausal,
+  attentionTakesSpans,
   type AttentionSaved,
   type CausalAttentionOptions,
 } from './attention/attention-backward'

@@ -32,7 +32,7 @@ const scoresFor = (dtype: Dtype) =>
     name: `attention-scores-${dtype}`,
     wgsl: scoresWgsl,
     include: [spread, dtype === 'f16' ? f16 : f32],
-    bindings: { q: 'read', k: 'read', row_values: 'read', s: 'update', highest: 'write' },
+    bindings: { q: 'read', k: 'read', row_values: 'read', s: 'update', highest: 'write', spans: 'read' },
     params: {
       ...common,
       q_row: 'u32',
@@ -51,7 +51,7 @@ const mixFor = (dtype: Dtype) =>
     name: `attention-mix-${dtype}`,
     wgsl: mixWgsl,
     include: [spread, dtype === 'f16' ? f16 : f32],
-    bindings: { s: 'read', highest: 'read', v: 'read', y: 'write', lse: 'write' },
+    bindings: { s: 'read', highest: 'read', v: 'read', spans: 'read', y: 'write', lse: 'write' },
     params: { ...common, v_row: 'u32', v_start: 'u32', v_head: 'u32', v_batch: 'u32', lse_row: 'u32' },
   })
 
@@ -73,6 +73,13 @@ const MAX_WEIGHTS = 2 ** 22
 /** The backward pass holds those of a whole key/value head; above this, 64 MiB, it takes the form that stores none. */
 const MAX_BACKWARD_WEIGHTS = 2 ** 24
 
+export interface Causal {
+  readonly position: number
+  readonly window: number
+  /** u32 [T, 2]: of each token's sequence its first token and the one behind its last; `position` is 0 then. */
+  readonly spans?: Tensor | undefined
+}
+
 export interface BroadcastSizes {
   readonly dtype: Dtype
   readonly B: number
@@ -84,7 +91,7 @@ export interface BroadcastSizes {
   readonly G: number
   readonly D4: number
   readonly scale: number
-  readonly causal: { readonly position: number; readonly window: number } | undefined
+  readonly causal: Causal | undefined
 }
 
 /** One attention call in these kernels' terms. */
@@ -203,9 +210,10 @@ function dispatchScores(
 ): void {
   const { sizes, lanes, count, s, highest } = weights
   const height = roundUp(rows.end - rows.start, 4 * lanes)
+  const spans = sizes.causal?.spans
   enc.dispatch(
-    scores[sizes.dtype].as({ LANES: lanes, MODE, TRANSPOSED }),
-    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest },
+    scores[sizes.dtype].as({ LANES: lanes, MODE, TRANSPOSED, HAS_SPANS: spans !== undefined }),
+    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest, spans: spans ?? q.tensor },
     {
       ...paramsOf(weights, rows),
       q_row: q.row,
@@ -232,10 +240,18 @@ function dispatchMix(
 ): void {
   const { sizes, lanes, count, s, highest } = weights
   const height = roundUp(rows.end - rows.start, 4 * lanes)
+  const spans = sizes.causal?.spans
   const terms = MODE === BY_KEY ? s.shape[1]! : lastDim(s)
   enc.dispatch(
-    mix[sizes.dtype].as({ LANES: lanes, MODE }),
-    { s, highest, v: v.tensor, y, lse: lse ?? enc.temp([4], 'f32', 'attention lse, unused') },
+    mix[sizes.dtype].as({ LANES: lanes, MODE, HAS_SPANS: spans !== undefined }),
+    {
+      s,
+      highest,
+      v: v.tensor,
+      spans: spans ?? s,
+      y,
+      lse: lse ?? enc.temp([4], 'f32', 'attention lse, unused'),
+    },
     {
       ...paramsOf(weights, rows),
       v_row: v.row,

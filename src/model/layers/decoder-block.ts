@@ -12,9 +12,8 @@ import {
   type RowNorm,
   type Tensor,
 } from '../../kernels'
-import type { Segment } from '../language/definition'
 import { linearSpecs, stacked, under, vector, type ParameterSpecs, type Weights } from '../parameters'
-import { attendSegments, attendSegmentsBackward, type SegmentsSaved } from './causal-segments'
+import { attendSegments, attendSegmentsBackward, type SegmentsSaved, type Sequences } from './causal-segments'
 import { GatedMlp, type HiddenRows } from './gated-mlp'
 import { Linear } from './linear'
 import { qkvOf, valuesOf, type Qkv, type Rotation } from './qkv'
@@ -141,12 +140,12 @@ export class DecoderBlock {
   forwardTraining(
     enc: Encoder,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
     { keep, rows }: { readonly keep?: boolean; readonly rows?: Tensor | undefined } = {},
   ): { y: Tensor; kept?: BlockActivations } {
     return enc.scope(() => {
-      const between = this.activations(enc, x, segments, rotation, rows)
+      const between = this.activations(enc, x, sequences, rotation, rows)
       const y = this.mlp.forwardHidden(enc, between.hidden, between.attended)
       return keep ? { y, kept: between } : { y }
     })
@@ -161,19 +160,19 @@ export class DecoderBlock {
     enc: Encoder,
     dy: Tensor,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
     { kept, rows }: { readonly kept?: BlockActivations | undefined; readonly rows?: Tensor | undefined } = {},
   ): Tensor {
     return enc.scope(() => {
-      const between = kept ?? this.activations(enc, x, segments, rotation, rows)
+      const between = kept ?? this.activations(enc, x, sequences, rotation, rows)
       const { q, k, v, saved, attended, hidden } = between
       const dAttended = enc.scope(() => {
         const dNormed = this.mlp.backward(enc, dy, hidden)
         return add(enc, this.normBackward(enc, dNormed, attended, this.postNorm), dy)
       })
       const dy2 = spread(enc, this.o.backward(enc, dAttended), q.shape, rows)
-      const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, segments, this.config)
+      const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, sequences, this.config)
       const dNormed = this.qkv.backward(enc, gradients, rotation)
       const dResidual = spread(enc, dAttended, x.shape, rows)
       return add(enc, this.normBackward(enc, dNormed, x, this.inputNorm), dResidual)
@@ -184,12 +183,12 @@ export class DecoderBlock {
   private activations(
     enc: Encoder,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
     rows: Tensor | undefined,
   ): BlockActivations {
     return enc.scope(() => {
-      const attention = this.attend(enc, x, segments, rotation, rows)
+      const attention = this.attend(enc, x, sequences, rotation, rows)
       return { ...attention, hidden: this.mlp.hidden(enc, this.norm(enc, attention.attended, this.postNorm)) }
     })
   }
@@ -198,7 +197,7 @@ export class DecoderBlock {
   private attend(
     enc: Encoder,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
     rows: Tensor | undefined,
   ) {
@@ -206,7 +205,7 @@ export class DecoderBlock {
       const projected = this.qkv.forward(enc, this.norm(enc, x, this.inputNorm), rotation)
       const { q, k } = projected
       const v = valuesOf(enc, projected, this.config)
-      const { y, saved } = attendSegments(enc, q, k, v, segments, this.config)
+      const { y, saved } = attendSegments(enc, q, k, v, sequences, this.config)
       const of = (all: Tensor) => (rows ? gatherRows(enc, all, rows) : all)
       return { q, k, v, saved, attended: this.o.forward(enc, of(y), { residual: of(x) }) }
     })

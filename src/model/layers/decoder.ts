@@ -21,6 +21,7 @@ import type {
   TrainingHooks,
 } from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
+import { sequencesOf } from './causal-segments'
 import {
   activationBytes,
   DecoderBlock,
@@ -125,13 +126,14 @@ export class Decoder implements TrainableLanguageModel {
     keepBytes = 0,
   ): { hidden: Tensor; tape: Tape } {
     const rotation = this.rotationOf(enc, segments)
+    const sequences = sequencesOf(enc, segments, this.config)
     // The last layers: theirs are given back first.
     const first = this.blocks.length - Math.floor(keepBytes / (x.shape[0]! * activationBytes(this.config)))
     const tape: Tape[number][] = []
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
       const options = { keep: i >= first, rows: this.rowsAfter(i, rows, hooks) }
-      const { y, kept } = block.forwardTraining(enc, hidden, segments, rotation, options)
+      const { y, kept } = block.forwardTraining(enc, hidden, sequences, rotation, options)
       tape.push({ input: hidden, ...(kept && { kept }) })
       hidden = y
       if (hooks.isHooked(i)) hooks.afterLayer(i, hidden)
@@ -151,13 +153,14 @@ export class Decoder implements TrainableLanguageModel {
     hooks: TrainingHooks,
   ): Tensor {
     const rotation = this.rotationOf(enc, segments)
+    const sequences = sequencesOf(enc, segments, this.config)
     const last = this.blocks.length - 1
     let d = dHidden
     if (!this.rowsAfter(last, rows, hooks)) d = spread(enc, dHidden, tape[last]!.input.shape, rows)
     for (let i = last; i >= 0; i--) {
       if (hooks.isHooked(i)) hooks.afterLayerBackward(i, d)
       const { input, kept } = tape[i]!
-      const dx = this.blocks[i]!.backward(enc, d, input, segments, rotation, {
+      const dx = this.blocks[i]!.backward(enc, d, input, sequences, rotation, {
         kept: kept as BlockActivations | undefined,
         rows: this.rowsAfter(i, rows, hooks),
       })
