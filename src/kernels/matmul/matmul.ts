@@ -6,7 +6,7 @@ import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import type { TileForm } from '../tuning'
 import { bySharing, CHUNK, vectorForm } from '../vector-form'
-import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
+import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
@@ -14,6 +14,7 @@ import weights from '../wgsl/weights.wgsl?raw'
 import { PAIRS, broadcastTileRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
+import broadcastHalfWgsl from './matmul-broadcast-half.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
 import epilogue from './epilogue.wgsl?raw'
@@ -52,6 +53,7 @@ const kernelFor = (name: string, wgsl: string, ...readers: string[]) =>
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
 const packedKernel = kernelFor('matmul-packed', packedWgsl)
 const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets, broadcastRows)
+const halfKernel = kernelFor('matmul-broadcast-half', broadcastHalfWgsl, broadcastRows)
 const pairsKernel = kernelFor('matmul-broadcast-pairs', broadcastWgsl, pairs, broadcastRows)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
 const vectorKernels = bySharing((includes, sharing) =>
@@ -140,17 +142,9 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
   if (LANES !== undefined) {
     // 128 x 896 x 1216 in f32 on two cores (Zen 3), GFLOP/s: lavapipe 20 to 28, SwiftShader 4.2. The direct form, below, does
     // 4 to 6 and 1.
-    const isPairs = LANES === 8 && dtype === 'f32'
     const ROWS = broadcastTileRows(M, LANES, dtype)
-    return {
-      kernel: isPairs ? pairsKernel : broadcastKernel,
-      constants: {
-        LANES,
-        ROWS,
-        ...(isPairs && { ...PAIRS, Words: 'vec2u', STEPS: 2 }),
-      },
-      tile: [ROWS, 4 * LANES] as const,
-    }
+    const { kernel, constants } = broadcastForm(LANES, dtype)
+    return { kernel, constants: { LANES, ROWS, ...constants }, tile: [ROWS, 4 * LANES] as const }
   }
   if (caps.isSoftware) {
     // 64 x 896 x 1216 on one core (Zen 5). lavapipe, lanes of 8: 4 x 4 does 7.0 (f32), 8.0 (f16), 8.1 (q4) GFLOP/s,
@@ -178,4 +172,12 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
   }
   const ROWS = TILE_ROWS[form]
   return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
+}
+
+/** How rows spread over lanes are multiplied, by how the weight is held. */
+function broadcastForm(lanes: 4 | 8, dtype: WeightDtype) {
+  if (lanes === 4 || isQuantised(dtype)) return { kernel: broadcastKernel, constants: {} }
+  return dtype === 'f32'
+    ? { kernel: pairsKernel, constants: { ...PAIRS, Words: 'vec2u', STEPS: 2 } }
+    : { kernel: halfKernel, constants: { ...PAIRS, BY_DOTS: true } }
 }
