@@ -32,6 +32,7 @@ export {
   type AttentionSaved,
   type CausalAttentionOptions,
 } from './attention/attention-backward'
+export type { Spans } from './attention/broadcast'
 export {
   crossEntropyChunk,
   crossEntropyGradient,

@@ -91,7 +91,10 @@ describe('attention of several sequences', () => {
           heads: H,
           kvHeads: KV,
           slidingWindow: window,
-          spans: enc.constant(Uint32Array.from(spans.flat()), [T, 2]),
+          spans: {
+            ofTokens: enc.constant(Uint32Array.from(spans.flat()), [T, 2]),
+            longest: Math.max(...counts),
+          },
         }
         const saved = attentionCausal(enc, t.q, t.k, t.v, options)
         return { y: saved.y, ...attentionBackward(enc, t.dy, t.q, t.k, t.v, saved, options) }

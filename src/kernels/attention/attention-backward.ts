@@ -6,7 +6,7 @@ import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
-import { dispatchBroadcastBackward, fitsBroadcastBackward, type Causal } from './broadcast'
+import { dispatchBroadcastBackward, fitsBroadcastBackward, type Causal, type Spans } from './broadcast'
 import { repackRows, stridedHeads, transposeHeads } from './repack'
 import { attendRows } from './rows'
 
@@ -56,11 +56,8 @@ export interface CausalAttentionOptions {
   readonly scale?: number | undefined
   /** Latest keys a query sees, itself among them; default: all. */
   readonly slidingWindow?: number | undefined
-  /**
-   * Where the rows are several sequences, none of which sees another: u32 [T, 2], of each token's sequence its first token and
-   * the one behind its last. Only where `attentionTakesSpans`.
-   */
-  readonly spans?: Tensor | undefined
+  /** Where the rows are several sequences, none of which sees another. Only where `attentionTakesSpans`. */
+  readonly spans?: Spans | undefined
 }
 
 /** Whether sequences of T tokens together, G query heads a key/value head, can attend in one call. */
@@ -160,7 +157,7 @@ function sizesOf(op: string, q: Tensor, k: Tensor, v: Tensor, options: CausalAtt
   expectShape(`${op}: k`, k, [T, KV * D])
   expectShape(`${op}: v`, v, [T, KV * D])
   const scale = options.scale ?? 1 / Math.sqrt(D)
-  if (spans) expectShape(`${op}: spans`, spans, [T, 2], 'u32')
+  if (spans) expectShape(`${op}: spans`, spans.ofTokens, [T, 2], 'u32')
   const causal = { position: 0, window: Math.min(slidingWindow ?? T, T), spans }
   return { T, H, KV, D, D4: Math.ceil(D / 4), scale, causal }
 }

@@ -68,6 +68,9 @@ const mix = { f32: mixFor('f32'), f16: mixFor('f16') }
 const SCORE_ROWS = 16
 const MIX_COLUMNS = 4
 
+/** Keys beside a sequence's own that share its first and last tile with it, at most. */
+const TILE_EDGES = 62
+
 /** Weights held at a time, 16 MiB in f32: a chunk of the forward pass stays near the caches and costs little memory. */
 const MAX_WEIGHTS = 2 ** 22
 /** The backward pass holds those of a whole key/value head; above this, 64 MiB, it takes the form that stores none. */
@@ -76,8 +79,16 @@ const MAX_BACKWARD_WEIGHTS = 2 ** 24
 export interface Causal {
   readonly position: number
   readonly window: number
-  /** u32 [T, 2]: of each token's sequence its first token and the one behind its last; `position` is 0 then. */
-  readonly spans?: Tensor | undefined
+  /** Where the rows are several sequences, none of which sees another; `position` is 0 then. */
+  readonly spans?: Spans | undefined
+}
+
+/** Sequences that lie one behind the other. */
+export interface Spans {
+  /** u32 [T, 2]: of each token's sequence its first token and the one behind its last. */
+  readonly ofTokens: Tensor
+  /** Tokens of the longest one. */
+  readonly longest: number
 }
 
 export interface BroadcastSizes {
@@ -133,7 +144,7 @@ export function dispatchBroadcast(enc: Encoder, call: BroadcastCall): void {
   const lanes = broadcastLanes(enc.gpu.caps)!
   const tile = 4 * lanes
   const keys = roundUp(S, tile)
-  const most = Math.min(MAX_WEIGHTS / keys, rowsADispatch(enc, call, keys))
+  const most = Math.min(MAX_WEIGHTS / keys, rowsADispatch(enc, call, seen(call, keys)))
   const planes = B * KV
   const planesAtOnce = Math.max(1, Math.min(planes, Math.floor(most / (T * G))))
   for (let plane = 0; plane < planes; plane += planesAtOnce) {
@@ -182,8 +193,8 @@ export function dispatchBroadcastBackward(enc: Encoder, call: BroadcastBackwardC
       const s = enc.temp([count, height, keys], 'f32', 'attention weights')
       const highest = enc.temp([4], 'f32', 'attention highest, unused')
       const weights = { sizes: call, lanes, plane, count, start: 0, s, highest }
-      const byRow = [...cut(T * G, rowsADispatch(enc, call, keys) / count, tile)]
-      const byKey = [...cut(T, rowsADispatch(enc, call, height) / count, tile)]
+      const byRow = [...cut(T * G, rowsADispatch(enc, call, seen(call, keys)) / count, tile)]
+      const byKey = [...cut(T, rowsADispatch(enc, call, seen(call, height, G)) / count, tile)]
       for (const rows of byRow) dispatchScores(enc, weights, PLAIN, rows, { q, k }, call.lse)
       for (const rows of byKey) dispatchMix(enc, weights, BY_KEY, rows, dy, call.dv)
       for (const rows of byRow) dispatchScores(enc, weights, GRADIENT, rows, { q: dy, k: v }, call.delta)
@@ -213,7 +224,7 @@ function dispatchScores(
   const spans = sizes.causal?.spans
   enc.dispatch(
     scores[sizes.dtype].as({ LANES: lanes, MODE, TRANSPOSED, HAS_SPANS: spans !== undefined }),
-    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest, spans: spans ?? q.tensor },
+    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest, spans: spans?.ofTokens ?? q.tensor },
     {
       ...paramsOf(weights, rows),
       q_row: q.row,
@@ -225,7 +236,7 @@ function dispatchScores(
       values_row: lastDim(rowValues),
       scale: sizes.scale,
     },
-    { groups: [height / SCORE_ROWS, count], flops: 8 * lastDim(s) * sizes.D4 * height * count },
+    { groups: [height / SCORE_ROWS, count], flops: 8 * seen(sizes, lastDim(s)) * sizes.D4 * height * count },
   )
 }
 
@@ -241,14 +252,14 @@ function dispatchMix(
   const { sizes, lanes, count, s, highest } = weights
   const height = roundUp(rows.end - rows.start, 4 * lanes)
   const spans = sizes.causal?.spans
-  const terms = MODE === BY_KEY ? s.shape[1]! : lastDim(s)
+  const terms = MODE === BY_KEY ? seen(sizes, s.shape[1]!, sizes.G) : seen(sizes, lastDim(s))
   enc.dispatch(
     mix[sizes.dtype].as({ LANES: lanes, MODE, HAS_SPANS: spans !== undefined }),
     {
       s,
       highest,
       v: v.tensor,
-      spans: spans ?? s,
+      spans: spans?.ofTokens ?? s,
       y,
       lse: lse ?? enc.temp([4], 'f32', 'attention lse, unused'),
     },
@@ -289,6 +300,10 @@ function paramsOf({ sizes, plane, start, s }: Weights, rows: Rows) {
 /** Rows of `terms` weights whose products of one kind may share a dispatch. */
 const rowsADispatch = (enc: Encoder, { D4 }: BroadcastSizes, terms: number) =>
   enc.gpu.caps.maxDispatchFlops / (8 * terms * D4)
+
+/** Of `terms` keys, or rows a key has `rows` of for each token, those that one sequence's tiles reach into at most. */
+const seen = ({ causal }: BroadcastSizes, terms: number, rows = 1) =>
+  causal?.spans ? Math.min(terms, (causal.spans.longest + TILE_EDGES) * rows) : terms
 
 /** Cuts rows into runs of whole tiles, of up to `most` rows where one tile has no more. */
 function* cut(rows: number, most: number, tile: number): Generator<Rows> {

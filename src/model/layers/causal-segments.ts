@@ -5,6 +5,7 @@ import {
   takeRows,
   type AttentionSaved,
   type Encoder,
+  type Spans,
   type Tensor,
 } from '../../kernels'
 import type { Segment } from '../language/definition'
@@ -18,8 +19,8 @@ export interface SegmentAttention {
 /** Several sequences that share the rows. */
 export interface Sequences {
   readonly segments: readonly Segment[]
-  /** u32 [T, 2], where they attend in one call: of each row's sequence its first row and the one behind its last. */
-  readonly spans: Tensor | undefined
+  /** Where they attend in one call. */
+  readonly spans: Spans | undefined
 }
 
 /** Sequences one behind the other, ready to attend; `spans` is a temporary of `enc`. */
@@ -35,7 +36,8 @@ export function sequencesOf(
   const spans = segments.flatMap(({ start, count }) =>
     Array.from({ length: count }, () => [start, start + count]),
   )
-  return { segments, spans: enc.constant(Uint32Array.from(spans.flat()), [rows, 2]) }
+  const ofTokens = enc.constant(Uint32Array.from(spans.flat()), [rows, 2])
+  return { segments, spans: { ofTokens, longest: Math.max(...segments.map(({ count }) => count)) } }
 }
 
 /** What `attendSegmentsBackward` needs of the forward pass: of each sequence, or of all in one. */
