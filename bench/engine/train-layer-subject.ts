@@ -1,5 +1,6 @@
 import { ropeFrequencies, uploadTensor, type Tensor } from '../../src/kernels'
 import { seeded } from '../../src/kernels/testing/numbers'
+import { sequencesOf } from '../../src/model/layers/causal-segments'
 import { DecoderBlock, decoderBlockSpecs } from '../../src/model/layers/decoder-block'
 import type { Segment } from '../../src/model/language/definition'
 import type { TrainLayerPreset } from '../presets.mjs'
@@ -55,10 +56,13 @@ export async function trainLayerSubject(bench: Bench, preset: TrainLayerPreset):
     const { x, dy } = seeded({ x: [rows, C], dy: [rows, C] })
     const inputs = { x: uploadTensor(gpu, 'x', [rows, C], x), dy: uploadTensor(gpu, 'dy', [rows, C], dy) }
     const rotation = rotationOf(segments)
-    const record = (): { y: Tensor; dx: Tensor } => ({
-      y: block.forwardTraining(enc, inputs.x, segments, rotation).y,
-      dx: block.backward(enc, inputs.dy, inputs.x, segments, rotation),
-    })
+    const record = (): { y: Tensor; dx: Tensor } => {
+      const sequences = sequencesOf(enc, segments, config)
+      return {
+        y: block.forwardTraining(enc, inputs.x, sequences, rotation).y,
+        dx: block.backward(enc, inputs.dy, inputs.x, sequences, rotation),
+      }
+    }
     return { x, dy, record }
   }
   const whole = subject([{ start: 0, count: T }])

@@ -28,9 +28,11 @@ export { concatColumns, sliceColumns } from './concat/concat'
 export {
   attentionBackward,
   attentionCausal,
+  attentionTakesSpans,
   type AttentionSaved,
   type CausalAttentionOptions,
 } from './attention/attention-backward'
+export type { Spans } from './attention/broadcast'
 export {
   crossEntropyChunk,
   crossEntropyGradient,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Capabilities } from '../gpu/device'
 import { withCaps } from '../testing/caps'
-import { onGpu } from '../testing/gpu'
+import { onGpu, testGpu } from '../testing/gpu'
 import { seeded } from '../testing/numbers'
-import { attentionBackward, attentionCausal } from './attention-backward'
+import { attentionBackward, attentionCausal, attentionTakesSpans } from './attention-backward'
 import { attentionBackwardCases } from './attention.cases'
 import { attentionBackwardRef, attentionRef } from './attention.ref'
 
@@ -65,6 +65,54 @@ describe.each(forms)('attention-backward by $form', ({ caps }) => {
       const whole = await run()
       await withCaps({ maxDispatchFlops: 1000 }, async () => expect(await run()).toEqual(whole))
     }))
+})
+
+/** Ends of sequences straddle tiles of 32 keys, of 16 rows, and steps of four. */
+const sequenceCases = [
+  { counts: [1, 2, 40, 31, 65], H: 6, KV: 2, D: 32 },
+  { counts: [33, 7, 100], H: 4, KV: 4, D: 20 },
+  { counts: [50, 60], H: 2, KV: 1, D: 18, window: 9 },
+]
+
+describe('attention of several sequences', () => {
+  test.for(sequenceCases)(
+    'is that of each alone, $counts tokens, $H/$KV heads of $D',
+    async ({ counts, H, KV, D, window }, { skip }) => {
+      const T = counts.reduce((sum, count) => sum + count, 0)
+      const { caps } = await testGpu()
+      if (!attentionTakesSpans(caps, T, H / KV)) skip('sequences attend one by one on GPUs')
+      const inputs = seeded({ q: [T, H * D], k: [T, KV * D], v: [T, KV * D], dy: [T, H * D] })
+      const starts = counts.map((_, i) => counts.slice(0, i).reduce((sum, count) => sum + count, 0))
+      const spans = counts.flatMap((count, i) =>
+        Array.from({ length: count }, () => [starts[i]!, starts[i]! + count]),
+      )
+      const got = await onGpu(inputs, (enc, t) => {
+        const options = {
+          heads: H,
+          kvHeads: KV,
+          slidingWindow: window,
+          spans: {
+            ofTokens: enc.constant(Uint32Array.from(spans.flat()), [T, 2]),
+            longest: Math.max(...counts),
+          },
+        }
+        const saved = attentionCausal(enc, t.q, t.k, t.v, options)
+        return { y: saved.y, ...attentionBackward(enc, t.dy, t.q, t.k, t.v, saved, options) }
+      })
+      const causal = { position: 0, window: window ?? Infinity }
+      for (const [i, count] of counts.entries()) {
+        const of = (x: ArrayLike<number>, heads: number) =>
+          Array.from(x).slice(starts[i]! * heads * D, (starts[i]! + count) * heads * D)
+        const dims = { B: 1, T: count, S: count, H, KV, D, scale: 1 / Math.sqrt(D), causal }
+        const [q, k, v, dy] = [of(inputs.q, H), of(inputs.k, KV), of(inputs.v, KV), of(inputs.dy, H)]
+        const want = attentionBackwardRef(dy, q, k, v, dims)
+        expect(of(got.y, H)).toBeClose(attentionRef(q, k, v, dims))
+        expect(of(got.dq, H)).toBeClose(want.dq)
+        expect(of(got.dk, KV)).toBeClose(want.dk)
+        expect(of(got.dv, KV)).toBeClose(want.dv)
+      }
+    },
+  )
 })
 
 describe('attention-backward', () => {

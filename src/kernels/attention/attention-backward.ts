@@ -1,11 +1,12 @@
 import { broadcastLanes } from '../broadcast-lanes'
 import { ShapeError } from '../errors'
+import type { Capabilities } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import backward from './attention-backward.wgsl?raw'
 import deltas from './attention-delta.wgsl?raw'
-import { dispatchBroadcastBackward, fitsBroadcastBackward } from './broadcast'
+import { dispatchBroadcastBackward, fitsBroadcastBackward, type Causal, type Spans } from './broadcast'
 import { repackRows, stridedHeads, transposeHeads } from './repack'
 import { attendRows } from './rows'
 
@@ -55,7 +56,13 @@ export interface CausalAttentionOptions {
   readonly scale?: number | undefined
   /** Latest keys a query sees, itself among them; default: all. */
   readonly slidingWindow?: number | undefined
+  /** Where the rows are several sequences, none of which sees another. Only where `attentionTakesSpans`. */
+  readonly spans?: Spans | undefined
 }
+
+/** Whether sequences of T tokens together, G query heads a key/value head, can attend in one call. */
+export const attentionTakesSpans = (caps: Capabilities, T: number, G: number) =>
+  broadcastLanes(caps) !== undefined && fitsBroadcastBackward(T, G)
 
 /** What `attentionBackward` needs of the forward pass. */
 export interface AttentionSaved {
@@ -72,7 +79,7 @@ interface Sizes {
   /** Vectors of four a head, the last one padded. */
   readonly D4: number
   readonly scale: number
-  readonly window: number
+  readonly causal: Causal
 }
 
 /**
@@ -139,7 +146,7 @@ export function attentionBackward(
 }
 
 function sizesOf(op: string, q: Tensor, k: Tensor, v: Tensor, options: CausalAttentionOptions): Sizes {
-  const { heads: H, kvHeads: KV = H, slidingWindow } = options
+  const { heads: H, kvHeads: KV = H, slidingWindow, spans } = options
   const T = rowsOf(q)
   const D = q.shape[1]! / H
   if (H % KV || !Number.isInteger(D)) {
@@ -150,7 +157,9 @@ function sizesOf(op: string, q: Tensor, k: Tensor, v: Tensor, options: CausalAtt
   expectShape(`${op}: k`, k, [T, KV * D])
   expectShape(`${op}: v`, v, [T, KV * D])
   const scale = options.scale ?? 1 / Math.sqrt(D)
-  return { T, H, KV, D, D4: Math.ceil(D / 4), scale, window: Math.min(slidingWindow ?? T, T) }
+  if (spans) expectShape(`${op}: spans`, spans.ofTokens, [T, 2], 'u32')
+  const causal = { position: 0, window: Math.min(slidingWindow ?? T, T), spans }
+  return { T, H, KV, D, D4: Math.ceil(D / 4), scale, causal }
 }
 
 /** Rows with heads padded by zeros to a multiple of 4. */
@@ -162,7 +171,7 @@ const cutHeads = (enc: Encoder, x: Tensor, heads: number, { D, D4 }: Sizes) =>
 
 /** y with padded heads, and lse. */
 function forward(enc: Encoder, sizes: Sizes, q: Tensor, k: Tensor, v: Tensor): AttentionSaved {
-  const { T, H, KV, D, scale, window } = sizes
+  const { T, H, KV, D, scale, causal } = sizes
   const G = H / KV
   return enc.scope(() => {
     const lse = enc.temp([1, KV, Math.ceil((T * G) / 4) * 4], 'f32', 'attention lse')
@@ -179,7 +188,7 @@ function forward(enc: Encoder, sizes: Sizes, q: Tensor, k: Tensor, v: Tensor): A
       G,
       D,
       scale,
-      causal: { position: 0, window },
+      causal,
     })
     return { y, lse }
   })
@@ -202,7 +211,7 @@ interface Gradients {
 
 /** The inputs' heads are padded already, as those of the gradients are. */
 function byBroadcast(enc: Encoder, sizes: Sizes, { lse, delta, ...inputs }: BackwardInputs): Gradients {
-  const { T, H, KV, D4, scale, window } = sizes
+  const { T, H, KV, D4, scale, causal } = sizes
   const G = H / KV
   const heads = (x: Tensor, G: number) => stridedHeads(enc, x, { B: 1, KV, G, D: D4 * 4 })
   const grad = (name: string, heads: number) => enc.temp([T, heads * D4 * 4], 'f32', name)
@@ -216,7 +225,7 @@ function byBroadcast(enc: Encoder, sizes: Sizes, { lse, delta, ...inputs }: Back
     G,
     D4,
     scale,
-    causal: { position: 0, window },
+    causal,
     q: heads(inputs.q, G),
     k: heads(inputs.k, 1),
     v: heads(inputs.v, 1),
@@ -245,7 +254,7 @@ function byTiles(enc: Encoder, sizes: Sizes, { q, k, v, dy, lse, delta }: Backwa
 /** One of dq (0), dk (1) and dv (2), cut over rows and heads so that each dispatch stays short. */
 function dispatchGradient(
   enc: Encoder,
-  { T, H, KV, D4, scale, window }: Sizes,
+  { T, H, KV, D4, scale, causal: { window } }: Sizes,
   mode: 0 | 1 | 2,
   tensors: Record<'a' | 'b' | 'da' | 'db' | 'values' | 'lse' | 'delta', Tensor>,
 ): Tensor {

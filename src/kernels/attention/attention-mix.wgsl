@@ -6,6 +6,7 @@
 //   s        [planes, s_rows, s_row]           vec4f  read   four neighbouring keys a vector
 //   highest  [planes, s_row/LANES, s_rows]     vec4f  read   four neighbouring rows a vector; any buffer but in MODE 0
 //   v        strides below                     words  read   values, four d a vector
+//   spans    [T]                               vec2u  read   as in attention-scores.wgsl
 //   y        [B*T, heads, D4]                  vec4f  write  one row a query head (MODE 0 and 1) or key
 //   lse      [B*KV, lse_row]                   f32    write  log of a row's sum of exponentials; if lse_row > 0, in MODE 0
 //
@@ -38,11 +39,13 @@ struct Params {
 @group(0) @binding(0) var<storage, read> s: array<vec4f>;
 @group(0) @binding(1) var<storage, read> highest: array<vec4f>;
 @group(0) @binding(2) var<storage, read> v: array<KvWords>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 override MODE: u32 = 0u;
+override HAS_SPANS: bool = false;
 
 const TILE = 4u * LANES;  // rows of a workgroup, and keys of a tile
 const COLUMNS = 4u;       // vectors of y of a workgroup
@@ -92,7 +95,9 @@ fn attention_mix(@builtin(workgroup_id) wid: vec3u, @builtin(subgroup_invocation
   let first_token = token_of(tile);
   let last_token = token_of(tile + TILE - 1u);
   let first_end = min(params.position + first_token + 1u, params.S);
-  var first = (max(first_end, params.window) - params.window) / TILE * TILE;
+  var begin = max(first_end, params.window) - params.window;
+  if (HAS_SPANS) { begin = max(begin, spans[first_token].x); }
+  var first = begin / TILE * TILE;
   var last = min(params.position + last_token + 1u, params.S);
   var values_a_token = 1u;
   var weights_from = (wid.y * params.s_rows + row - params.s_start) * params.s_row;
@@ -100,7 +105,9 @@ fn attention_mix(@builtin(workgroup_id) wid: vec3u, @builtin(subgroup_invocation
   if (MODE == BY_KEY) {
     values_a_token = params.G;
     first = (first_token * params.G) & ~3u;
-    last = min(params.T, last_token + params.window) * params.G;
+    var end = min(params.T, last_token + params.window);
+    if (HAS_SPANS) { end = min(end, spans[last_token].y); }
+    last = end * params.G;
     weights_from = wid.y * params.s_rows * params.s_row + row / 4u;
     step = 4u * params.s_row;
   }

@@ -8,6 +8,8 @@
 //   row_values  [KV, values_row]                f32    read    any buffer in MODE 0
 //   s           [planes, s_rows, s_row]         vec4f  update  four neighbouring keys a vector
 //   highest     [planes, s_row/LANES, s_rows]   f32    write   any buffer but in MODE 0
+//   spans       [T]                             vec2u  read    of each token's sequence its first token and the one behind its
+//                                                              last; where HAS_SPANS
 //
 // A plane is a key/value head of a picture; its rows are (token, head) pairs, r = t * G + g. A workgroup is one subgroup
 // and makes 16 rows x 4 LANES keys at a time, four keys a lane. A CPU adapter fetches lane by lane, so each lane loads
@@ -45,9 +47,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> row_values: array<f32>;
 @group(0) @binding(3) var<storage, read_write> s: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> highest: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(5) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 override MODE: u32 = 0u;
+override HAS_SPANS: bool = false;  // several sequences, none of which sees another; position is 0
 override TRANSPOSED: bool = false;
 
 const KEYS = 4u * LANES;  // keys of a tile, and rows whose tiles end alike
@@ -76,7 +80,9 @@ fn end_of(row: u32) -> u32 {
 }
 
 fn begin_of(row: u32) -> u32 {
-  return max(end_of(row), params.window) - params.window;
+  let begin = max(end_of(row), params.window) - params.window;
+  if (HAS_SPANS) { return max(begin, spans[inside(row) / params.G].x); }
+  return begin;
 }
 
 fn masked(scores: vec4f, row: u32, first: u32) -> vec4f {

@@ -32,7 +32,7 @@ const scoresFor = (dtype: Dtype) =>
     name: `attention-scores-${dtype}`,
     wgsl: scoresWgsl,
     include: [spread, dtype === 'f16' ? f16 : f32],
-    bindings: { q: 'read', k: 'read', row_values: 'read', s: 'update', highest: 'write' },
+    bindings: { q: 'read', k: 'read', row_values: 'read', s: 'update', highest: 'write', spans: 'read' },
     params: {
       ...common,
       q_row: 'u32',
@@ -51,7 +51,7 @@ const mixFor = (dtype: Dtype) =>
     name: `attention-mix-${dtype}`,
     wgsl: mixWgsl,
     include: [spread, dtype === 'f16' ? f16 : f32],
-    bindings: { s: 'read', highest: 'read', v: 'read', y: 'write', lse: 'write' },
+    bindings: { s: 'read', highest: 'read', v: 'read', spans: 'read', y: 'write', lse: 'write' },
     params: { ...common, v_row: 'u32', v_start: 'u32', v_head: 'u32', v_batch: 'u32', lse_row: 'u32' },
   })
 
@@ -68,10 +68,28 @@ const mix = { f32: mixFor('f32'), f16: mixFor('f16') }
 const SCORE_ROWS = 16
 const MIX_COLUMNS = 4
 
+/** Keys beside a sequence's own that share its first and last tile with it, at most. */
+const TILE_EDGES = 62
+
 /** Weights held at a time, 16 MiB in f32: a chunk of the forward pass stays near the caches and costs little memory. */
 const MAX_WEIGHTS = 2 ** 22
 /** The backward pass holds those of a whole key/value head; above this, 64 MiB, it takes the form that stores none. */
 const MAX_BACKWARD_WEIGHTS = 2 ** 24
+
+export interface Causal {
+  readonly position: number
+  readonly window: number
+  /** Where the rows are several sequences, none of which sees another; `position` is 0 then. */
+  readonly spans?: Spans | undefined
+}
+
+/** Sequences that lie one behind the other. */
+export interface Spans {
+  /** u32 [T, 2]: of each token's sequence its first token and the one behind its last. */
+  readonly ofTokens: Tensor
+  /** Tokens of the longest one. */
+  readonly longest: number
+}
 
 export interface BroadcastSizes {
   readonly dtype: Dtype
@@ -84,7 +102,7 @@ export interface BroadcastSizes {
   readonly G: number
   readonly D4: number
   readonly scale: number
-  readonly causal: { readonly position: number; readonly window: number } | undefined
+  readonly causal: Causal | undefined
 }
 
 /** One attention call in these kernels' terms. */
@@ -126,7 +144,7 @@ export function dispatchBroadcast(enc: Encoder, call: BroadcastCall): void {
   const lanes = broadcastLanes(enc.gpu.caps)!
   const tile = 4 * lanes
   const keys = roundUp(S, tile)
-  const most = Math.min(MAX_WEIGHTS / keys, rowsADispatch(enc, call, keys))
+  const most = Math.min(MAX_WEIGHTS / keys, rowsADispatch(enc, call, seen(call, keys)))
   const planes = B * KV
   const planesAtOnce = Math.max(1, Math.min(planes, Math.floor(most / (T * G))))
   for (let plane = 0; plane < planes; plane += planesAtOnce) {
@@ -175,8 +193,8 @@ export function dispatchBroadcastBackward(enc: Encoder, call: BroadcastBackwardC
       const s = enc.temp([count, height, keys], 'f32', 'attention weights')
       const highest = enc.temp([4], 'f32', 'attention highest, unused')
       const weights = { sizes: call, lanes, plane, count, start: 0, s, highest }
-      const byRow = [...cut(T * G, rowsADispatch(enc, call, keys) / count, tile)]
-      const byKey = [...cut(T, rowsADispatch(enc, call, height) / count, tile)]
+      const byRow = [...cut(T * G, rowsADispatch(enc, call, seen(call, keys)) / count, tile)]
+      const byKey = [...cut(T, rowsADispatch(enc, call, seen(call, height, G)) / count, tile)]
       for (const rows of byRow) dispatchScores(enc, weights, PLAIN, rows, { q, k }, call.lse)
       for (const rows of byKey) dispatchMix(enc, weights, BY_KEY, rows, dy, call.dv)
       for (const rows of byRow) dispatchScores(enc, weights, GRADIENT, rows, { q: dy, k: v }, call.delta)
@@ -203,9 +221,10 @@ function dispatchScores(
 ): void {
   const { sizes, lanes, count, s, highest } = weights
   const height = roundUp(rows.end - rows.start, 4 * lanes)
+  const spans = sizes.causal?.spans
   enc.dispatch(
-    scores[sizes.dtype].as({ LANES: lanes, MODE, TRANSPOSED }),
-    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest },
+    scores[sizes.dtype].as({ LANES: lanes, MODE, TRANSPOSED, HAS_SPANS: spans !== undefined }),
+    { q: q.tensor, k: k.tensor, row_values: rowValues, s, highest, spans: spans?.ofTokens ?? q.tensor },
     {
       ...paramsOf(weights, rows),
       q_row: q.row,
@@ -217,7 +236,7 @@ function dispatchScores(
       values_row: lastDim(rowValues),
       scale: sizes.scale,
     },
-    { groups: [height / SCORE_ROWS, count], flops: 8 * lastDim(s) * sizes.D4 * height * count },
+    { groups: [height / SCORE_ROWS, count], flops: 8 * seen(sizes, lastDim(s)) * sizes.D4 * height * count },
   )
 }
 
@@ -232,10 +251,18 @@ function dispatchMix(
 ): void {
   const { sizes, lanes, count, s, highest } = weights
   const height = roundUp(rows.end - rows.start, 4 * lanes)
-  const terms = MODE === BY_KEY ? s.shape[1]! : lastDim(s)
+  const spans = sizes.causal?.spans
+  const terms = MODE === BY_KEY ? seen(sizes, s.shape[1]!, sizes.G) : seen(sizes, lastDim(s))
   enc.dispatch(
-    mix[sizes.dtype].as({ LANES: lanes, MODE }),
-    { s, highest, v: v.tensor, y, lse: lse ?? enc.temp([4], 'f32', 'attention lse, unused') },
+    mix[sizes.dtype].as({ LANES: lanes, MODE, HAS_SPANS: spans !== undefined }),
+    {
+      s,
+      highest,
+      v: v.tensor,
+      spans: spans?.ofTokens ?? s,
+      y,
+      lse: lse ?? enc.temp([4], 'f32', 'attention lse, unused'),
+    },
     {
       ...paramsOf(weights, rows),
       v_row: v.row,
@@ -273,6 +300,10 @@ function paramsOf({ sizes, plane, start, s }: Weights, rows: Rows) {
 /** Rows of `terms` weights whose products of one kind may share a dispatch. */
 const rowsADispatch = (enc: Encoder, { D4 }: BroadcastSizes, terms: number) =>
   enc.gpu.caps.maxDispatchFlops / (8 * terms * D4)
+
+/** Of `terms` keys, or rows a key has `rows` of for each token, those that one sequence's tiles reach into at most. */
+const seen = ({ causal }: BroadcastSizes, terms: number, rows = 1) =>
+  causal?.spans ? Math.min(terms, (causal.spans.longest + TILE_EDGES) * rows) : terms
 
 /** Cuts rows into runs of whole tiles, of up to `most` rows where one tile has no more. */
 function* cut(rows: number, most: number, tile: number): Generator<Rows> {

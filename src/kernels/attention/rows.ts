@@ -1,7 +1,7 @@
 import { broadcastLanes } from '../broadcast-lanes'
 import type { Encoder } from '../gpu/encoder'
 import type { Tensor } from '../tensor'
-import { dispatchBroadcast } from './broadcast'
+import { dispatchBroadcast, type Causal } from './broadcast'
 import { stridedHeads, transposeHeads } from './repack'
 import { dispatchTiles } from './tile'
 
@@ -23,7 +23,8 @@ export interface RowsCall {
   readonly G: number
   readonly D: number
   readonly scale: number
-  readonly causal: { readonly position: number; readonly window: number } | undefined
+  /** Spans only where `attentionTakesSpans`. */
+  readonly causal: Causal | undefined
 }
 
 /** Dispatches the form this device takes. Returns: [B*T, H*D4*4], heads padded to whole vectors. */

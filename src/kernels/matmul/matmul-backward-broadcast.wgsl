@@ -1,11 +1,11 @@
 // Input gradient of y = x W^T:  dx[m, k] = sum over n of dy[m, n] W[n, k]: the form for CPU adapters with subgroups
 //
-//   dy      [M, N]        f32    read    gradient from above
-//   w       [rows, ...]   vec4u  read    one part of the weight, any dtype (octets.wgsl)
+//   dy      [M, N]        vec2f  read    gradient from above; N is even, a column of zeros being added where it is not
+//   w       [rows, ...]   Words  read    one part of the weight: dense ones by dense-quads.wgsl, else any dtype by octets.wgsl
 //   scales  [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
 //   dx      [M, K]        f32    update  dLoss/dx, replaced or added to; the parts after the first add to it
 //
-// A workgroup is one subgroup. Every lane makes ROWS rows x 4 neighbouring columns of dx as broadcast-rows.wgsl tells, four
+// A workgroup is one subgroup. Every lane makes ROWS rows x 4 neighbouring columns of dx as broadcast-rows.wgsl tells, two
 // weight rows at a time. Limits: subgroups of exactly LANES lanes; the host splits grids over maxDispatchFlops.
 
 struct Params {
@@ -20,22 +20,16 @@ struct Params {
   octet_start: u32, // first octet of this dispatch
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> w: array<vec4u>;
+alias Words = vec4u;  // vec2u with dense-quads.wgsl
+
+@group(0) @binding(0) var<storage, read> dy: array<vec2f>;
+@group(0) @binding(1) var<storage, read> w: array<Words>;
 @group(0) @binding(2) var<storage, read> scales: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 fn dy_row(m: u32) -> u32 {
-  return min(m, params.M - 1u) * params.N + params.col_start;
-}
-
-/// Four gradients of a row; 0 past the part's last column.
-fn dy_quad(row: u32, n: u32) -> vec4f {
-  let at = vec4u(n, n + 1u, n + 2u, n + 3u);
-  let source = row + min(at, vec4u(params.rows - 1u));
-  let values = vec4f(dy[source.x], dy[source.y], dy[source.z], dy[source.w]);
-  return select(vec4f(), values, at < vec4u(params.rows));
+  return (min(m, params.M - 1u) * params.N + params.col_start) / 2u;
 }
 
 @compute @workgroup_size(LANES)
@@ -51,21 +45,17 @@ fn matmul_backward_broadcast(@builtin(workgroup_id) wid: vec3u, @builtin(local_i
   let p3 = dy_row(m + 3u * LANES + lane);
 
   var tile: Tile;
-  for (var n = 0u; n < params.rows; n += 4u) {
-    let last = params.rows - 1u;
-    let rows = mat4x4f(
-      weight_quad(n * quads + from_w),
-      weight_quad(min(n + 1u, last) * quads + from_w),
-      weight_quad(min(n + 2u, last) * quads + from_w),
-      weight_quad(min(n + 3u, last) * quads + from_w),
-    );
-    var held = Held(dy_quad(p0, n), vec4f(), vec4f(), vec4f());
-    if (ROWS > LANES) { held[1] = dy_quad(p1, n); }
+  for (var pair = 0u; pair * 2u < params.rows; pair++) {
+    let n = pair * 2u;
+    let next = min(n + 1u, params.rows - 1u);
+    let columns = transpose(mat2x4f(weight_quad(n * quads + from_w), weight_quad(next * quads + from_w)));
+    var held = Held(dy[p0 + pair], Step(), Step(), Step());
+    if (ROWS > LANES) { held[1] = dy[p1 + pair]; }
     if (ROWS > 2u * LANES) {
-      held[2] = dy_quad(p2, n);
-      held[3] = dy_quad(p3, n);
+      held[2] = dy[p2 + pair];
+      held[3] = dy[p3 + pair];
     }
-    add_products(&tile, held, transpose(rows));
+    add_products(&tile, held, columns);
   }
 
   // A loop over an array compiles much faster than 64 stores with their bounds written out.

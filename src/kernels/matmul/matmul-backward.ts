@@ -4,22 +4,25 @@ import type { Gpu } from '../gpu/device'
 import type { Encoder } from '../gpu/encoder'
 import { defineKernel } from '../gpu/kernel'
 import { expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
-import { WEIGHT_DTYPE_CODE, type Weight } from '../weight'
+import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import weights from '../wgsl/weights.wgsl?raw'
+import { PAIRS, broadcastTileRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
+import denseQuads from './dense-quads.wgsl?raw'
 import broadcastWgsl from './matmul-backward-broadcast.wgsl?raw'
 import backwardWgsl from './matmul-backward.wgsl?raw'
 import biasWgsl from './matmul-bias-backward.wgsl?raw'
 import weightWgsl from './matmul-weight-backward.wgsl?raw'
 import weightBroadcastWgsl from './matmul-weight-backward-broadcast.wgsl?raw'
 import octets from './octets.wgsl?raw'
+import { padded } from './pad'
 import { tiles } from './tiles'
 
 const inputKernelFor = (name: string, wgsl: string, ...include: string[]) =>
   defineKernel({
     name,
     wgsl,
-    include: [weights, octets, ...include],
+    include: [weights, ...include],
     bindings: { dy: 'read', w: 'read', scales: 'read', dx: 'update' },
     params: {
       M: 'u32',
@@ -34,8 +37,14 @@ const inputKernelFor = (name: string, wgsl: string, ...include: string[]) =>
     },
   })
 
-const inputKernel = inputKernelFor('matmul-backward', backwardWgsl)
-const inputBroadcastKernel = inputKernelFor('matmul-backward-broadcast', broadcastWgsl, broadcastRows)
+const inputKernel = inputKernelFor('matmul-backward', backwardWgsl, octets)
+const inputBroadcastKernel = inputKernelFor('matmul-backward-broadcast', broadcastWgsl, octets, broadcastRows)
+const inputDenseKernel = inputKernelFor(
+  'matmul-backward-broadcast-dense',
+  broadcastWgsl,
+  denseQuads,
+  broadcastRows,
+)
 
 const weightKernelFor = (name: string, wgsl: string, ...include: string[]) =>
   defineKernel({
@@ -60,21 +69,22 @@ const biasKernel = defineKernel({
   params: { M: 'u32', N: 'u32', accumulate: 'u32' },
 })
 
-/** The form of both products, its constants, and the outputs of one of its workgroups, rows by columns. */
-function chooseForm({ caps }: Gpu) {
-  const LANES = broadcastLanes(caps)
-  if (LANES !== undefined) {
-    const ROWS = 16
-    return {
-      input: inputBroadcastKernel,
-      weight: weightBroadcastKernel,
-      constants: { LANES, ROWS },
-      tile: [ROWS, 4 * LANES] as const,
-    }
+/** One SIMD vector on CPU adapters, a whole subgroup on GPUs. */
+const lanesOf = ({ caps }: Gpu) => (caps.isSoftware ? 8 : 32)
+
+/** The form of an input gradient, its constants, and the outputs of one of its workgroups, rows by columns. */
+function inputForm(gpu: Gpu, M: number, dtype: WeightDtype) {
+  const LANES = broadcastLanes(gpu.caps)
+  if (LANES === undefined) {
+    const WG = lanesOf(gpu)
+    return { kernel: inputKernel, constants: { WG }, tile: [8, 8 * WG] as const }
   }
-  // One SIMD vector on CPU adapters, a whole subgroup on GPUs.
-  const WG = caps.isSoftware ? 8 : 32
-  return { input: inputKernel, weight: weightKernel, constants: { WG }, tile: [8, 8 * WG] as const }
+  const ROWS = broadcastTileRows(M, LANES, dtype)
+  const constants = { LANES, ROWS, ...PAIRS }
+  const tile = [ROWS, 4 * LANES] as const
+  return isQuantised(dtype)
+    ? { kernel: inputBroadcastKernel, constants, tile }
+    : { kernel: inputDenseKernel, constants: { ...constants, Words: 'vec2u' }, tile }
 }
 
 /**
@@ -94,17 +104,27 @@ export function matmulBackward(enc: Encoder, dy: Tensor, w: Weight, into?: Tenso
   const shape = [...dy.shape.slice(0, -1), K]
   if (into) expectShape(`matmul-backward: into for ${w.name}`, into, shape)
   const dx = into ?? enc.temp(shape, 'f32', `${w.name} dx`)
-  const form = chooseForm(enc.gpu)
-  const variant = form.input.as({ W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype], ...form.constants })
-  for (const part of w.parts) {
-    const tensors = { dy, w: part.data, scales: part.scales ?? part.data, dx }
-    const common = { M, N, K, octets: w.stride / 8, rows: part.rows, col_start: part.rowStart }
-    const accumulate = into || part.rowStart > 0 ? 1 : 0
-    for (const cut of tiles(M, K, form.tile, part.rows, enc.gpu.caps)) {
-      const at = { ...common, accumulate, m_start: cut.m, octet_start: cut.n / 8 }
-      enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
+  const { kernel, constants, tile } = inputForm(enc.gpu, M, w.dtype)
+  const variant = kernel.as({ W_DTYPE: WEIGHT_DTYPE_CODE[w.dtype], ...constants })
+  enc.scope(() => {
+    const rows = kernel === inputKernel ? dy : padded(enc, dy, Math.ceil(N / 2) * 2)
+    for (const part of w.parts) {
+      const tensors = { dy: rows, w: part.data, scales: part.scales ?? part.data, dx }
+      const common = {
+        M,
+        N: lastDim(rows),
+        K,
+        octets: w.stride / 8,
+        rows: part.rows,
+        col_start: part.rowStart,
+      }
+      const accumulate = into || part.rowStart > 0 ? 1 : 0
+      for (const cut of tiles(M, K, tile, part.rows, enc.gpu.caps)) {
+        const at = { ...common, accumulate, m_start: cut.m, octet_start: cut.n / 8 }
+        enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
+      }
     }
-  }
+  })
   return dx
 }
 
@@ -132,15 +152,26 @@ export function matmulWeightBackward(
   }
   expectShape('matmul-weight-backward: dw', dw, [N, K])
   if (db) expectShape('matmul-weight-backward: db', db, [N])
-  const form = chooseForm(enc.gpu)
-  const variant = form.weight.as(form.constants)
   const add = accumulate ? 1 : 0
-  for (const cut of tiles(N, K, form.tile, M, enc.gpu.caps)) {
-    const at = { M, N, K, accumulate: add, n_start: cut.m, k_start: cut.n }
-    enc.dispatch(variant, { dy, x, dw }, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
-  }
+  const LANES = broadcastLanes(enc.gpu.caps)
+  enc.scope(() => {
+    const spreads = LANES !== undefined
+    const WG = lanesOf(enc.gpu)
+    const variant = spreads
+      ? weightBroadcastKernel.as({ LANES, ROWS: 4 * LANES, ...PAIRS })
+      : weightKernel.as({ WG })
+    const tile = spreads ? ([4 * LANES, 4 * LANES] as const) : ([8, 8 * WG] as const)
+    const tensors = { dy: spreads ? quads(enc, dy) : dy, x: spreads ? quads(enc, x) : x, dw }
+    for (const cut of tiles(N, K, tile, M, enc.gpu.caps)) {
+      const at = { M, N, K, accumulate: add, n_start: cut.m, k_start: cut.n }
+      enc.dispatch(variant, tensors, at, { groups: [cut.nTiles, cut.mTiles], flops: cut.flops })
+    }
+  })
   if (db) {
     const groups: [number] = [Math.ceil(N / 32)]
     enc.dispatch(biasKernel.as(), { dy, db }, { M, N, accumulate: add }, { groups, flops: M * N })
   }
 }
+
+/** Rows that can be read four elements at a time. */
+const quads = (enc: Encoder, x: Tensor) => padded(enc, x, Math.ceil(lastDim(x) / 4) * 4)

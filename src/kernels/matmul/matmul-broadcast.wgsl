@@ -1,14 +1,14 @@
 // y = activate(x W^T + bias) + residual, for many rows of x: the form for CPU adapters with subgroups
 //
-//   x         [M, K4]       vec4f  read    rows padded with zeros to the weight's stride
-//   w         [rows, ...]   vec4u  read    one part of the weight, any dtype (octets.wgsl)
+//   x         [M, K]        Step   read    rows padded with zeros to the weight's stride
+//   w         [rows, ...]   Words  read    one part of the weight: f32 by pairs.wgsl, else any dtype by octets.wgsl
 //   scales    [rows, K/32]  u32    read    of q8 and q4; bound to anything for dense weights
 //   bias      [N]           f32    read    where HAS_BIAS
 //   residual  [M, N]        f32    read    where HAS_RESIDUAL
 //   y         [M, N]        f32    update  columns col_start to col_start + rows
 //
 // A workgroup is one subgroup. Lanes are neighbouring columns of y; every lane makes ROWS x 4 outputs as
-// broadcast-rows.wgsl tells, four elements of K at a time.
+// broadcast-rows.wgsl tells, two or four elements of K at a time.
 // Limits: subgroups of exactly LANES = 4 or 8 lanes; the host splits grids over maxDispatchFlops.
 
 struct Params {
@@ -21,8 +21,11 @@ struct Params {
   n_start: u32,    // first weight row of this dispatch
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> w: array<vec4u>;
+alias Words = vec4u;  // vec2u with pairs.wgsl
+const STEPS = 1u;     // steps in four elements of K
+
+@group(0) @binding(0) var<storage, read> x: array<Step>;
+@group(0) @binding(1) var<storage, read> w: array<Words>;
 @group(0) @binding(2) var<storage, read> scales: array<u32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<f32>;
@@ -30,11 +33,11 @@ struct Params {
 @group(0) @binding(6) var<uniform> params: Params;
 
 fn x_row(m: u32) -> u32 {
-  return min(m, params.M - 1u) * params.K4;
+  return min(m, params.M - 1u) * params.K4 * STEPS;
 }
 
 fn w_row(row: u32) -> u32 {
-  return min(row, params.rows - 1u) * params.K4;
+  return min(row, params.rows - 1u) * params.K4 * STEPS;
 }
 
 @compute @workgroup_size(LANES)
@@ -53,9 +56,9 @@ fn matmul_broadcast(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation
   let q3 = w_row(row + 3u * LANES);
 
   var tile: Tile;
-  for (var k = 0u; k < params.K4; k++) {
-    let columns = mat4x4f(weight_quad(q0 + k), weight_quad(q1 + k), weight_quad(q2 + k), weight_quad(q3 + k));
-    var held = Held(x[p0 + k], vec4f(), vec4f(), vec4f());
+  for (var k = 0u; k < params.K4 * STEPS; k++) {
+    let columns = Columns(weight_step(q0 + k), weight_step(q1 + k), weight_step(q2 + k), weight_step(q3 + k));
+    var held = Held(x[p0 + k], Step(), Step(), Step());
     if (ROWS > LANES) { held[1] = x[p1 + k]; }
     if (ROWS > 2u * LANES) {
       held[2] = x[p2 + k];

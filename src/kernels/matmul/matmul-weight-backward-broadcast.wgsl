@@ -1,12 +1,13 @@
 // Weight gradient of y = x W^T:  dW[n, k] = sum over m of dy[m, n] x[m, k]: the form for CPU adapters with subgroups
 //
-//   dy  [M, N]  f32  read    gradient from above
-//   x   [M, K]  f32  read    the forward input
-//   dw  [N, K]  f32  update  dLoss/dW, replaced or added to
+//   dy  [M, N]  vec4f  read    gradient from above; rows padded with zeros to whole vectors
+//   x   [M, K]  vec4f  read    the forward input, padded likewise
+//   dw  [N, K]  f32    update  dLoss/dW, replaced or added to
 //
-// A workgroup is one subgroup. Every lane makes ROWS rows x 4 neighbouring columns of dW as broadcast-rows.wgsl tells, four
-// rows of x and dy at a time, and walks all of M in order, so the result is the same every time.
-// Limits: subgroups of exactly LANES lanes; the host splits grids over maxDispatchFlops.
+// A workgroup is one subgroup. Every lane makes ROWS rows x 4 neighbouring columns of dW as broadcast-rows.wgsl tells, two
+// rows of x and dy at a time, and walks all of M in order, so the result is the same every time. A lane loads four
+// neighbouring rows of dW's: tile[i * LANES + lane] is the one 4 * lane + i behind the first.
+// Limits: subgroups of exactly LANES lanes, ROWS = 4 * LANES; the host splits grids over maxDispatchFlops.
 
 struct Params {
   M: u32,
@@ -17,23 +18,10 @@ struct Params {
   k_start: u32,     // first column of dw of this dispatch
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dw: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
-
-/// Four columns of a row of x; what lies past the last one repeats it.
-fn x_quad(m: u32, columns: vec4u) -> vec4f {
-  let source = min(m, params.M - 1u) * params.K + columns;
-  return vec4f(x[source.x], x[source.y], x[source.z], x[source.w]);
-}
-
-/// Column n of four rows of dy; 0 past the last row.
-fn dy_column(m: u32, n: u32) -> vec4f {
-  let rows = vec4u(m, m + 1u, m + 2u, m + 3u);
-  let source = min(rows, vec4u(params.M - 1u)) * params.N + min(n, params.N - 1u);
-  return select(vec4f(), vec4f(dy[source.x], dy[source.y], dy[source.z], dy[source.w]), rows < vec4u(params.M));
-}
 
 @compute @workgroup_size(LANES)
 fn matmul_weight_backward_broadcast(
@@ -42,29 +30,26 @@ fn matmul_weight_backward_broadcast(
 ) {
   let n = params.n_start + wid.y * ROWS;
   let k = params.k_start + (wid.x * LANES + lane) * 4u;
-  let columns = min(vec4u(k, k + 1u, k + 2u, k + 3u), vec4u(params.K - 1u));
+  // Vectors past the end repeat the last one; nothing of them is stored.
+  let dy4 = (params.N + 3u) / 4u;
+  let x4 = (params.K + 3u) / 4u;
+  let from_dy = min(n / 4u + lane, dy4 - 1u);
+  let from_x = min(k / 4u, x4 - 1u);
 
   var tile: Tile;
-  for (var m = 0u; m < params.M; m += 4u) {
-    let rows = mat4x4f(
-      x_quad(m, columns),
-      x_quad(m + 1u, columns),
-      x_quad(m + 2u, columns),
-      x_quad(m + 3u, columns),
-    );
-    var held = Held(dy_column(m, n + lane), vec4f(), vec4f(), vec4f());
-    if (ROWS > LANES) { held[1] = dy_column(m, n + 1u * LANES + lane); }
-    if (ROWS > 2u * LANES) {
-      held[2] = dy_column(m, n + 2u * LANES + lane);
-      held[3] = dy_column(m, n + 3u * LANES + lane);
-    }
-    add_products(&tile, held, transpose(rows));
+  for (var m = 0u; m < params.M; m += 2u) {
+    let next = min(m + 1u, params.M - 1u);
+    let columns = transpose(mat2x4f(x[m * x4 + from_x], x[next * x4 + from_x]));
+    let a = dy[m * dy4 + from_dy];
+    var b = dy[next * dy4 + from_dy];
+    if (m + 1u == params.M) { b = vec4f(); }
+    add_products(&tile, Held(vec2f(a.x, b.x), vec2f(a.y, b.y), vec2f(a.z, b.z), vec2f(a.w, b.w)), columns);
   }
 
   // A loop over an array compiles much faster than 64 stores with their bounds written out.
   var sums = tile;
   for (var i = 0u; i < ROWS * 4u; i++) {
-    let row = n + i / 4u;
+    let row = n + i / 4u % LANES * 4u + i / 4u / LANES;
     let column = k + i % 4u;
     if (row < params.N && column < params.K) {
       let at = row * params.K + column;

@@ -6,13 +6,15 @@ import { defineKernel } from '../gpu/kernel'
 import { elementCount, expectShape, lastDim, rowsOf, type Tensor } from '../tensor'
 import type { TileForm } from '../tuning'
 import { bySharing, CHUNK, vectorForm } from '../vector-form'
-import { WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
+import { isQuantised, WEIGHT_DTYPE_CODE, type Weight, type WeightDtype } from '../weight'
 import activations from '../wgsl/activations.wgsl?raw'
 import products from '../wgsl/chunk-products.wgsl?raw'
 import chunks from '../wgsl/chunks.wgsl?raw'
 import weights from '../wgsl/weights.wgsl?raw'
+import { PAIRS, broadcastTileRows } from './broadcast-form'
 import broadcastRows from './broadcast-rows.wgsl?raw'
 import batchWgsl from './matmul-batch.wgsl?raw'
+import broadcastHalfWgsl from './matmul-broadcast-half.wgsl?raw'
 import broadcastWgsl from './matmul-broadcast.wgsl?raw'
 import directWgsl from './matmul-direct.wgsl?raw'
 import epilogue from './epilogue.wgsl?raw'
@@ -20,17 +22,11 @@ import packedWgsl from './matmul-packed.wgsl?raw'
 import tileWgsl from './matmul-tile.wgsl?raw'
 import vectorWgsl from './matmul-vector.wgsl?raw'
 import octets from './octets.wgsl?raw'
-import padWgsl from './pad.wgsl?raw'
+import { padded } from './pad'
+import pairs from './pairs.wgsl?raw'
 import { quantiseRows } from './quantise-rows'
 import { TILE_ROWS, tileForm } from './tile-form'
 import { tiles } from './tiles'
-
-const padKernel = defineKernel({
-  name: 'matmul-pad',
-  wgsl: padWgsl,
-  bindings: { x: 'read', padded: 'write' },
-  params: { M: 'u32', K: 'u32', stride: 'u32' },
-})
 
 const bindings = {
   x: 'read',
@@ -57,6 +53,8 @@ const kernelFor = (name: string, wgsl: string, ...readers: string[]) =>
 const tileKernel = kernelFor('matmul-tile', tileWgsl, octets)
 const packedKernel = kernelFor('matmul-packed', packedWgsl)
 const broadcastKernel = kernelFor('matmul-broadcast', broadcastWgsl, octets, broadcastRows)
+const halfKernel = kernelFor('matmul-broadcast-half', broadcastHalfWgsl, broadcastRows)
+const pairsKernel = kernelFor('matmul-broadcast-pairs', broadcastWgsl, pairs, broadcastRows)
 const directKernel = kernelFor('matmul-direct', directWgsl, octets)
 const vectorKernels = bySharing((includes, sharing) =>
   kernelFor(`matmul-vector-${sharing}`, vectorWgsl, chunks, products, ...includes),
@@ -142,14 +140,11 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
   }
   const LANES = broadcastLanes(caps)
   if (LANES !== undefined) {
-    // 128 x 896 x 1216 in f32 on two cores (Zen 3), GFLOP/s: lavapipe 20 to 28, with 32 rows or 8 columns a lane 14 to 20;
-    // SwiftShader 4.2. The direct form, below, does 4 to 6 and 1.
-    const ROWS = M <= 8 ? 8 : 16
-    return {
-      kernel: broadcastKernel,
-      constants: { LANES, ROWS },
-      tile: [ROWS, 4 * LANES] as const,
-    }
+    // 128 x 896 x 1216 in f32 on two cores (Zen 3), GFLOP/s: lavapipe 20 to 28, SwiftShader 4.2. The direct form, below, does
+    // 4 to 6 and 1.
+    const ROWS = broadcastTileRows(M, LANES, dtype)
+    const { kernel, constants } = broadcastForm(LANES, dtype)
+    return { kernel, constants: { LANES, ROWS, ...constants }, tile: [ROWS, 4 * LANES] as const }
   }
   if (caps.isSoftware) {
     // 64 x 896 x 1216 on one core (Zen 5). lavapipe, lanes of 8: 4 x 4 does 7.0 (f32), 8.0 (f16), 8.1 (q4) GFLOP/s,
@@ -179,13 +174,10 @@ function chooseForm(enc: Encoder, M: number, N: number, dtype: WeightDtype, want
   return { kernel: tileKernel, constants: { ROWS }, tile: [16 * ROWS, 64] as const }
 }
 
-/** x with rows of a weight's stride: x itself when its rows have that length, else a copy with zeros behind. */
-function padded(enc: Encoder, x: Tensor, stride: number): Tensor {
-  const K = lastDim(x)
-  const M = rowsOf(x)
-  if (K === stride) return x
-  const copy = enc.temp([M, stride], 'f32', 'matmul x')
-  const groups = Math.ceil((M * stride) / 256)
-  enc.dispatch(padKernel.as(), { x, padded: copy }, { M, K, stride }, { groups })
-  return copy
+/** How rows spread over lanes are multiplied, by how the weight is held. */
+function broadcastForm(lanes: 4 | 8, dtype: WeightDtype) {
+  if (lanes === 4 || isQuantised(dtype)) return { kernel: broadcastKernel, constants: {} }
+  return dtype === 'f32'
+    ? { kernel: pairsKernel, constants: { ...PAIRS, Words: 'vec2u', STEPS: 2 } }
+    : { kernel: halfKernel, constants: { ...PAIRS, BY_DOTS: true } }
 }

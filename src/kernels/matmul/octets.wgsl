@@ -37,6 +37,11 @@ fn weight_octet(i: u32) -> Octet {
   }
 }
 
+/// What matmul-broadcast.wgsl takes at a time.
+fn weight_step(i: u32) -> vec4f {
+  return weight_quad(i);
+}
+
 /// Elements 4 * i to 4 * i + 3, counted likewise.
 fn weight_quad(i: u32) -> vec4f {
   switch W_DTYPE {

@@ -67,10 +67,12 @@ export interface Segment {
 
 /** What others do between layers while a connector is trained. */
 export interface TrainingHooks {
-  /** After layer 0, 1, ... with its output [T, C], which may be updated in place. */
-  afterLayer?(layer: number, hidden: Tensor): void
+  /** Whether anything is done after layer 0, 1, ...; the others are called for these layers alone. */
+  isHooked(layer: number): boolean
+  /** After a layer with its output [T, C], which may be updated in place. */
+  afterLayer(layer: number, hidden: Tensor): void
   /** In the backward pass: dLoss/d(what `afterLayer` left) [T, C] becomes dLoss/d(what it got), in place. */
-  afterLayerBackward?(layer: number, dHidden: Tensor): void
+  afterLayerBackward(layer: number, dHidden: Tensor): void
 }
 
 /** What the backward pass needs of every layer: its input, f32 [T, C], and of some what lies between. */
@@ -85,26 +87,28 @@ export interface TrainableLanguageModel extends LanguageModel {
   /**
    * All layers without a cache, several sequences at once, none of which sees another.
    *
-   * Shapes: x [T, C] -> hidden [T, C] before the final norm. Saved: the tape, temporaries of `enc`: the layers' inputs, and
+   * Shapes: x [T, C], rows u32 [R], all different -> hidden [R, C] of these rows before the final norm. Saved: the tape, temporaries of `enc`: the layers' inputs, and
    * of as many layers as `keepBytes` (default 0) holds what would be computed again otherwise.
    */
   forwardTraining(
     enc: Encoder,
     x: Tensor,
     segments: readonly Segment[],
+    rows: Tensor,
     hooks: TrainingHooks,
     keepBytes?: number,
   ): { hidden: Tensor; tape: Tape }
   /**
    * dLoss/dx; a layer of which nothing was kept is computed again from its input. The tape is given back behind it.
    *
-   * Shapes: dHidden [T, C] -> [T, C].
+   * Shapes: dHidden [R, C], of the rows of the forward pass -> [T, C].
    */
   backward(
     enc: Encoder,
     dHidden: Tensor,
     tape: Tape,
     segments: readonly Segment[],
+    rows: Tensor,
     hooks: TrainingHooks,
   ): Tensor
   /** Shapes: hidden [R, C] -> [R, C]. */

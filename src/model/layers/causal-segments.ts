@@ -1,9 +1,11 @@
 import {
   attentionBackward,
   attentionCausal,
+  attentionTakesSpans,
   takeRows,
   type AttentionSaved,
   type Encoder,
+  type Spans,
   type Tensor,
 } from '../../kernels'
 import type { Segment } from '../language/definition'
@@ -14,7 +16,31 @@ export interface SegmentAttention {
   readonly slidingWindow: number | undefined
 }
 
-/** What `attendSegmentsBackward` needs of the forward pass: of each sequence. */
+/** Several sequences that share the rows. */
+export interface Sequences {
+  readonly segments: readonly Segment[]
+  /** Where they attend in one call. */
+  readonly spans: Spans | undefined
+}
+
+/** Sequences one behind the other, ready to attend; `spans` is a temporary of `enc`. */
+export function sequencesOf(
+  enc: Encoder,
+  segments: readonly Segment[],
+  { heads, kvHeads }: Pick<SegmentAttention, 'heads' | 'kvHeads'>,
+): Sequences {
+  const rows = segments.reduce((sum, { count }) => sum + count, 0)
+  if (segments.length === 1 || !attentionTakesSpans(enc.gpu.caps, rows, heads / kvHeads)) {
+    return { segments, spans: undefined }
+  }
+  const spans = segments.flatMap(({ start, count }) =>
+    Array.from({ length: count }, () => [start, start + count]),
+  )
+  const ofTokens = enc.constant(Uint32Array.from(spans.flat()), [rows, 2])
+  return { segments, spans: { ofTokens, longest: Math.max(...segments.map(({ count }) => count)) } }
+}
+
+/** What `attendSegmentsBackward` needs of the forward pass: of each sequence, or of all in one. */
 export type SegmentsSaved = readonly AttentionSaved[]
 
 /**
@@ -27,9 +53,13 @@ export function attendSegments(
   q: Tensor,
   k: Tensor,
   v: Tensor,
-  segments: readonly Segment[],
+  { segments, spans }: Sequences,
   options: SegmentAttention,
 ): { y: Tensor; saved: SegmentsSaved } {
+  if (spans) {
+    const saved = attentionCausal(enc, q, k, v, { ...options, spans })
+    return { y: saved.y, saved: [saved] }
+  }
   const saved = segments.map((segment) =>
     enc.scope(() =>
       attentionCausal(
@@ -60,9 +90,10 @@ export function attendSegmentsBackward(
   k: Tensor,
   v: Tensor,
   saved: SegmentsSaved,
-  segments: readonly Segment[],
+  { segments, spans }: Sequences,
   options: SegmentAttention,
 ): { dq: Tensor; dk: Tensor; dv: Tensor } {
+  if (spans) return attentionBackward(enc, dy, q, k, v, saved[0], { ...options, spans })
   return enc.scope(() => {
     const parts = segments.map((segment, i) =>
       enc.scope(() => {

@@ -1,18 +1,19 @@
 import {
   add,
   attention,
+  gatherRows,
   rmsNorm,
   rmsNormBackward,
   ropeAppend,
+  splice,
   type AttentionOptions,
   type Encoder,
   type KvCache,
   type RowNorm,
   type Tensor,
 } from '../../kernels'
-import type { Segment } from '../language/definition'
 import { linearSpecs, stacked, under, vector, type ParameterSpecs, type Weights } from '../parameters'
-import { attendSegments, attendSegmentsBackward, type SegmentsSaved } from './causal-segments'
+import { attendSegments, attendSegmentsBackward, type SegmentsSaved, type Sequences } from './causal-segments'
 import { GatedMlp, type HiddenRows } from './gated-mlp'
 import { Linear } from './linear'
 import { qkvOf, valuesOf, type Qkv, type Rotation } from './qkv'
@@ -70,7 +71,7 @@ export interface BlockActivations {
   /** [T, KV*D]. */
   readonly v: Tensor
   readonly saved: SegmentsSaved
-  /** [T, C]. */
+  /** [T, C], or [R, C] where some rows were asked for; of these are the hidden rows too. */
   readonly attended: Tensor
   readonly hidden: HiddenRows
 }
@@ -134,41 +135,47 @@ export class DecoderBlock {
   /**
    * As `forward`, without a cache: several sequences, none of which sees another. What lies between is kept where `keep`.
    *
-   * Shapes: x [T, C] -> y [T, C].
+   * Shapes: x [T, C] -> y [T, C], or [R, C] of these rows.
    */
   forwardTraining(
     enc: Encoder,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
-    keep = false,
+    { keep, rows }: { readonly keep?: boolean; readonly rows?: Tensor | undefined } = {},
   ): { y: Tensor; kept?: BlockActivations } {
     return enc.scope(() => {
-      const between = this.activations(enc, x, segments, rotation)
+      const between = this.activations(enc, x, sequences, rotation, rows)
       const y = this.mlp.forwardHidden(enc, between.hidden, between.attended)
       return keep ? { y, kept: between } : { y }
     })
   }
 
-  /** dLoss/dx; what lies between is computed again where it was not kept. Shapes: dy, x [T, C] -> [T, C]. */
+  /**
+   * dLoss/dx; what lies between is computed again where it was not kept.
+   *
+   * Shapes: dy as y of the forward pass, x [T, C] -> [T, C].
+   */
   backward(
     enc: Encoder,
     dy: Tensor,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
-    kept?: BlockActivations,
+    { kept, rows }: { readonly kept?: BlockActivations | undefined; readonly rows?: Tensor | undefined } = {},
   ): Tensor {
     return enc.scope(() => {
-      const { q, k, v, saved, attended, hidden } = kept ?? this.activations(enc, x, segments, rotation)
+      const between = kept ?? this.activations(enc, x, sequences, rotation, rows)
+      const { q, k, v, saved, attended, hidden } = between
       const dAttended = enc.scope(() => {
         const dNormed = this.mlp.backward(enc, dy, hidden)
         return add(enc, this.normBackward(enc, dNormed, attended, this.postNorm), dy)
       })
-      const dy2 = this.o.backward(enc, dAttended)
-      const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, segments, this.config)
+      const dy2 = spread(enc, this.o.backward(enc, dAttended), q.shape, rows)
+      const gradients = attendSegmentsBackward(enc, dy2, q, k, v, saved, sequences, this.config)
       const dNormed = this.qkv.backward(enc, gradients, rotation)
-      return add(enc, this.normBackward(enc, dNormed, x, this.inputNorm), dAttended)
+      const dResidual = spread(enc, dAttended, x.shape, rows)
+      return add(enc, this.normBackward(enc, dNormed, x, this.inputNorm), dResidual)
     })
   }
 
@@ -176,23 +183,31 @@ export class DecoderBlock {
   private activations(
     enc: Encoder,
     x: Tensor,
-    segments: readonly Segment[],
+    sequences: Sequences,
     rotation: Rotation,
+    rows: Tensor | undefined,
   ): BlockActivations {
     return enc.scope(() => {
-      const attention = this.attend(enc, x, segments, rotation)
+      const attention = this.attend(enc, x, sequences, rotation, rows)
       return { ...attention, hidden: this.mlp.hidden(enc, this.norm(enc, attention.attended, this.postNorm)) }
     })
   }
 
   /** x + o(attention), and what its backward pass needs. */
-  private attend(enc: Encoder, x: Tensor, segments: readonly Segment[], rotation: Rotation) {
+  private attend(
+    enc: Encoder,
+    x: Tensor,
+    sequences: Sequences,
+    rotation: Rotation,
+    rows: Tensor | undefined,
+  ) {
     return enc.scope(() => {
       const projected = this.qkv.forward(enc, this.norm(enc, x, this.inputNorm), rotation)
       const { q, k } = projected
       const v = valuesOf(enc, projected, this.config)
-      const { y, saved } = attendSegments(enc, q, k, v, segments, this.config)
-      return { q, k, v, saved, attended: this.o.forward(enc, y, { residual: x }) }
+      const { y, saved } = attendSegments(enc, q, k, v, sequences, this.config)
+      const of = (all: Tensor) => (rows ? gatherRows(enc, all, rows) : all)
+      return { q, k, v, saved, attended: this.o.forward(enc, of(y), { residual: of(x) }) }
     })
   }
 
@@ -207,4 +222,18 @@ export class DecoderBlock {
   private normBackward(enc: Encoder, dy: Tensor, x: Tensor, weight: Tensor): Tensor {
     return rmsNormBackward(enc, dy, x, weight, this.config.rmsNormEps)
   }
+}
+
+/** Gradients of some rows among zeros for the others; all of them where no rows are named. */
+export function spread(
+  enc: Encoder,
+  some: Tensor,
+  shape: readonly number[],
+  rows: Tensor | undefined,
+): Tensor {
+  if (!rows) return some
+  const all = enc.temp(shape, 'f32', 'gradients among zeros')
+  enc.clear(all)
+  splice(enc, all, some, rows)
+  return all
 }

@@ -1,5 +1,6 @@
 import {
   embedding,
+  gatherRows,
   rmsNorm,
   rmsNormBackward,
   ropeChange,
@@ -20,10 +21,12 @@ import type {
   TrainingHooks,
 } from '../language/definition'
 import { table, under, vector, type ParameterSpecs, type Weights } from '../parameters'
+import { sequencesOf } from './causal-segments'
 import {
   activationBytes,
   DecoderBlock,
   decoderBlockSpecs,
+  spread,
   type BlockActivations,
   type DecoderBlockConfig,
 } from './decoder-block'
@@ -118,21 +121,27 @@ export class Decoder implements TrainableLanguageModel {
     enc: Encoder,
     x: Tensor,
     segments: readonly Segment[],
+    rows: Tensor,
     hooks: TrainingHooks,
     keepBytes = 0,
   ): { hidden: Tensor; tape: Tape } {
     const rotation = this.rotationOf(enc, segments)
+    const sequences = sequencesOf(enc, segments, this.config)
     // The last layers: theirs are given back first.
     const first = this.blocks.length - Math.floor(keepBytes / (x.shape[0]! * activationBytes(this.config)))
     const tape: Tape[number][] = []
     let hidden = x
     for (const [i, block] of this.blocks.entries()) {
-      const { y, kept } = block.forwardTraining(enc, hidden, segments, rotation, i >= first)
+      const options = { keep: i >= first, rows: this.rowsAfter(i, rows, hooks) }
+      const { y, kept } = block.forwardTraining(enc, hidden, sequences, rotation, options)
       tape.push({ input: hidden, ...(kept && { kept }) })
       hidden = y
-      hooks.afterLayer?.(i, hidden)
+      if (hooks.isHooked(i)) hooks.afterLayer(i, hidden)
     }
-    return { hidden, tape }
+    if (this.rowsAfter(this.blocks.length - 1, rows, hooks)) return { hidden, tape }
+    const some = gatherRows(enc, hidden, rows)
+    enc.release(hidden)
+    return { hidden: some, tape }
   }
 
   backward(
@@ -140,25 +149,30 @@ export class Decoder implements TrainableLanguageModel {
     dHidden: Tensor,
     tape: Tape,
     segments: readonly Segment[],
+    rows: Tensor,
     hooks: TrainingHooks,
   ): Tensor {
     const rotation = this.rotationOf(enc, segments)
+    const sequences = sequencesOf(enc, segments, this.config)
+    const last = this.blocks.length - 1
     let d = dHidden
-    for (let i = this.blocks.length - 1; i >= 0; i--) {
-      hooks.afterLayerBackward?.(i, d)
+    if (!this.rowsAfter(last, rows, hooks)) d = spread(enc, dHidden, tape[last]!.input.shape, rows)
+    for (let i = last; i >= 0; i--) {
+      if (hooks.isHooked(i)) hooks.afterLayerBackward(i, d)
       const { input, kept } = tape[i]!
-      const dx = this.blocks[i]!.backward(
-        enc,
-        d,
-        input,
-        segments,
-        rotation,
-        kept as BlockActivations | undefined,
-      )
+      const dx = this.blocks[i]!.backward(enc, d, input, sequences, rotation, {
+        kept: kept as BlockActivations | undefined,
+        rows: this.rowsAfter(i, rows, hooks),
+      })
       enc.release([d, input, kept])
       d = dx
     }
     return d
+  }
+
+  /** Behind the attention of the last layer no row sees another: only those asked for are computed. */
+  private rowsAfter(layer: number, rows: Tensor, hooks: TrainingHooks): Tensor | undefined {
+    return layer === this.blocks.length - 1 && !hooks.isHooked(layer) ? rows : undefined
   }
 
   finalNorm(enc: Encoder, hidden: Tensor): Tensor {

@@ -125,7 +125,8 @@ describe.each(['f32', 'q8', 'q4'] as const)('linear cross entropy of %s in parts
     const { losses, dx, largestBytes } = await run(SCALE, undefined)
     expect(losses).toBeClose(want.losses)
     expect(dx).toBeClose(want.dx!)
-    expect(largestBytes).toBe(V * rowBytes)
+    // Where V is odd, CPU adapters go back from a copy of one column more.
+    expect([V, V + (V % 2)]).toContain(largestBytes / rowBytes)
   })
 
   test('without a gradient where none is asked for', async () => {

@@ -2,7 +2,12 @@ import { createTensor, Encoder, gatherRows, splice, spliceBackward, type Tensor 
 import type { PictureSize, SampledPicture, TowerFeatures } from '../connector/definition'
 import { zeroMaps } from '../connector/trainable'
 import { TrainingError } from '../errors'
-import { isTrainableLanguage, type Segment, type TrainableLanguageModel } from '../language/definition'
+import {
+  isTrainableLanguage,
+  type Segment,
+  type TrainableLanguageModel,
+  type TrainingHooks,
+} from '../language/definition'
 import type { Vlm } from '../vlm'
 import { IGNORED } from './definition'
 import { linearCrossEntropy } from './linear-cross-entropy'
@@ -165,24 +170,21 @@ export class TrainingPass {
       )
       const x = this.embed(enc, pack, places)
       const keepBytes = scale === undefined ? 0 : this.keepBytes
-      const samplers = this.samplers(enc, pack, places)
-      const { hidden, tape } = language.forwardTraining(enc, x, segments, samplers, keepBytes)
-      const last = gatherRows(enc, hidden, at)
-      const normed = language.finalNorm(enc, last)
+      // Made only once the forward pass is done with its memory.
+      const mapSums: (readonly Tensor[] | undefined)[] = []
+      const hooks = this.samplers(enc, pack, places, mapSums)
+      const { hidden, tape } = language.forwardTraining(enc, x, segments, at, hooks, keepBytes)
+      const normed = language.finalNorm(enc, hidden)
       const { losses, dx: dNormed } = linearCrossEntropy(enc, normed, language.lmHead, labels, scale)
       if (!dNormed) return losses
 
-      const dLast = language.finalNormBackward(enc, dNormed, last)
-      const dHidden = enc.temp(hidden.shape, 'f32', 'dHidden')
-      enc.clear(dHidden)
-      splice(enc, dHidden, dLast, at)
+      const dHidden = language.finalNormBackward(enc, dNormed, hidden)
       enc.release(hidden)
       const { learnsMaps } = this.trained.connector
-      const mapSums = samples.map(({ picture }) =>
-        picture && learnsMaps ? zeroMaps(enc, picture.sampled.maps) : undefined,
-      )
-      const hooks = this.samplersBackward(enc, pack, places, mapSums)
-      const dx = language.backward(enc, dHidden, tape, segments, hooks)
+      for (const { picture } of samples) {
+        mapSums.push(picture && learnsMaps ? zeroMaps(enc, picture.sampled.maps) : undefined)
+      }
+      const dx = language.backward(enc, dHidden, tape, segments, at, hooks)
       for (const [i, { picture }] of samples.entries()) {
         if (picture) this.connectorBackward(enc, spliceBackward(enc, dx, places[i]!), picture, mapSums[i])
       }
@@ -202,12 +204,19 @@ export class TrainingPass {
     return x
   }
 
-  private samplers(enc: Encoder, { samples }: Pack, places: readonly (Tensor | undefined)[]) {
-    const { samplers } = this.trained.connector
+  /** Samplers between layers; of what they read, gradients are added to `mapSums`. */
+  private samplers(
+    enc: Encoder,
+    { samples }: Pack,
+    places: readonly (Tensor | undefined)[],
+    mapSums: readonly (readonly Tensor[] | undefined)[],
+  ): TrainingHooks {
+    const { connector, sums } = this.trained
+    const { samplers } = connector
     return {
-      afterLayer: (layer: number, hidden: Tensor) => {
-        const sampler = samplers.get(layer)
-        if (!sampler) return
+      isHooked: (layer) => samplers.has(layer),
+      afterLayer: (layer, hidden) => {
+        const sampler = samplers.get(layer)!
         for (const [i, { picture }] of samples.entries()) {
           if (!picture) continue
           const rows = gatherRows(enc, hidden, places[i]!)
@@ -215,20 +224,8 @@ export class TrainingPass {
           enc.scope(() => splice(enc, hidden, sampler.refine(enc, rows, picture.sampled, 0), places[i]!))
         }
       },
-    }
-  }
-
-  private samplersBackward(
-    enc: Encoder,
-    { samples }: Pack,
-    places: readonly (Tensor | undefined)[],
-    mapSums: readonly (readonly Tensor[] | undefined)[],
-  ) {
-    const { connector, sums } = this.trained
-    return {
-      afterLayerBackward: (layer: number, dHidden: Tensor) => {
-        const sampler = connector.samplers.get(layer)
-        if (!sampler) return
+      afterLayerBackward: (layer, dHidden) => {
+        const sampler = samplers.get(layer)!
         for (const [i, { picture }] of samples.entries()) {
           if (!picture) continue
           const before = picture.beforeSampler.get(layer)!
