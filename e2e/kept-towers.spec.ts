@@ -80,7 +80,7 @@ async function ask(page: Page, turn: typeof wide, requests: string[]) {
 const files = (page: Page) =>
   page.evaluate(async () => {
     const root = await navigator.storage.getDirectory()
-    const folder = await root.getDirectoryHandle('trilobite-towers')
+    const folder = await root.getDirectoryHandle('trilobite-models')
     const names = []
     for await (const name of folder.keys()) names.push(name)
     return names.sort()
@@ -90,12 +90,12 @@ const files = (page: Page) =>
 const litter = (page: Page, busy: string) =>
   page.evaluate(async (busy) => {
     const root = await navigator.storage.getDirectory()
-    const folder = await root.getDirectoryHandle('trilobite-towers', { create: true })
+    const folder = await root.getDirectoryHandle('trilobite-models', { create: true })
     for (const name of ['v0-old', 'v1-new.1.part', busy]) await folder.getFileHandle(name, { create: true })
     const script = `
       (async () => {
         const root = await navigator.storage.getDirectory()
-        const folder = await root.getDirectoryHandle('trilobite-towers')
+        const folder = await root.getDirectoryHandle('trilobite-models')
         const file = await folder.getFileHandle('${busy}')
         globalThis.access = await file.createSyncAccessHandle()
         postMessage('locked')

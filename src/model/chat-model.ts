@@ -24,7 +24,7 @@ import type { MemoryPlan } from './plan'
 import type { WeightStore } from './parameters'
 import type { OnnxLoader } from './onnx/runtime'
 import { towerLoader } from './load-tower'
-import type { OpenByteStore } from './tower-keeper'
+import { FileKeeper, type KeptFile, type OpenByteStore } from './file-keeper'
 import { selectFeatures } from './towers'
 import { connectorSpecs } from './train/trained-connector'
 import { Tokenizer } from './tokenizer'
@@ -62,7 +62,8 @@ export class ChatModel {
     options: {
       codecs: Codecs
       onnx?: OnnxLoader | undefined
-      towerStore?: OpenByteStore | undefined
+      modelStore?: OpenByteStore | undefined
+      onKept?: ((file: KeptFile) => void) | undefined
       startHash?: StartHash | undefined
       template?: string | undefined
       signal: AbortSignal
@@ -76,6 +77,8 @@ export class ChatModel {
     const staged = (vision?.towers ?? []).filter((_, i) => !plan.towers[i]!.resident)
     const arena = new Arena(gpu)
     const notes = new Set<string>()
+    const onNote = (note: string) => void notes.add(note)
+    const keeper = options.modelStore && new FileKeeper(options.modelStore, onNote, options.onKept)
     // What fails first stops the rest; a failure of the GPU may come while weights stream, or the other way round.
     const failure = new AbortController()
     const either = AbortSignal.any([signal, failure.signal])
@@ -93,9 +96,9 @@ export class ChatModel {
         isResident: (tower) => plan.towers[tower]!.resident,
         load: towerLoader(gpu, arena, opened, plan, {
           onnx: options.onnx,
-          store: options.towerStore,
+          keeper,
           startHash: options.startHash,
-          onNote: (note) => void notes.add(note),
+          onNote,
         }),
       })
       conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
@@ -104,13 +107,17 @@ export class ChatModel {
       const onWeights = (progress: StreamProgress) => onProgress({ phase: 'weights', ...progress })
       const compiling = new LaterProgress((done, total) => onProgress({ phase: 'compile', done, total }))
       const { towers } = vlm
-      const streaming = allocated
-        .stream(arena, { signal: either, onProgress: onWeights, startHash: options.startHash })
-        .then(async (report) => {
-          await towers.open({ signal: either, onProgress: onWeights })
-          compiling.tell()
-          return report
-        })
+      const stream = ({ checkpoints }: OpenedModel, onProgress: typeof onWeights | undefined) =>
+        allocated.stream(arena, { checkpoints, signal: either, onProgress, startHash: options.startHash })
+      const streaming = (
+        keeper
+          ? keeper.keep(opened, { onProgress: onWeights, onlyHashed: true }, stream)
+          : stream(opened, onWeights)
+      ).then(async (report) => {
+        await towers.open({ signal: either, onProgress: onWeights })
+        compiling.tell()
+        return report
+      })
       const compiled = warmUp(gpu, usedKernels(vlm, conversation), compiling.onProgress, either)
       work = [streaming, compiled]
       const [report] = await Promise.all([streaming, compiled])

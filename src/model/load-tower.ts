@@ -6,12 +6,12 @@ import { loadWeights } from './load-weights'
 import { readEncoder } from './onnx/read-encoder'
 import type { OnnxLoader } from './onnx/runtime'
 import type { MemoryPlan } from './plan'
-import { TowerKeeper, type OpenByteStore } from './tower-keeper'
+import type { FileKeeper } from './file-keeper'
 import type { LoadedTower, TowerLoadOptions, TowerStage } from './towers'
 
 /**
  * Brings a tower that is not among the loaded weights: its own weights from their repository, or an encoder's file that
- * another engine opens. Files of towers that do not stay are kept in the host's store, where it has one.
+ * another engine opens. Its files are kept on this device where the host has a keeper.
  *
  * Throws: as loadWeights and ExternalTower.open; ConfigError where the host has no such engine. Nothing stays allocated.
  */
@@ -22,12 +22,11 @@ export function towerLoader(
   plan: MemoryPlan,
   host: {
     onnx: OnnxLoader | undefined
-    store: OpenByteStore | undefined
+    keeper: FileKeeper | undefined
     startHash: StartHash | undefined
     onNote: (note: string) => void
   },
 ): TowerStage['load'] {
-  const keeper = host.store && new TowerKeeper(host.store, host.onNote)
   const load = async (
     opened: OpenedModel,
     index: number,
@@ -62,8 +61,12 @@ export function towerLoader(
     }
   }
   return async (index, options) => {
-    if (!keeper || plan.towers[index]!.resident) return load(model, index, options)
+    const { keeper } = host
+    if (!keeper) return load(model, index, options)
     const { signal, onProgress } = options
-    return keeper.keep(model, onProgress, (opened, onProgress) => load(opened, index, { signal, onProgress }))
+    const onlyHashed = plan.towers[index]!.resident
+    return keeper.keep(model, { onProgress, onlyHashed }, (opened, onProgress) =>
+      load(opened, index, { signal, onProgress }),
+    )
   }
 }

@@ -27,6 +27,8 @@ export interface LoadOptions {
 }
 
 export interface StreamWeightsOptions {
+  /** Default: the model's own; others have the same files elsewhere. */
+  readonly checkpoints?: OpenedModel['checkpoints'] | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: StreamProgress) => void) | undefined
   readonly startHash?: StartHash | undefined
@@ -77,7 +79,7 @@ export class AllocatedWeights {
     const enc = new Encoder(gpu, arena, 'load')
     let queuedBytes = 0
     const report = await streamTensors(
-      model.checkpoints,
+      options.checkpoints ?? model.checkpoints,
       {
         chunkBytes: (entry) => {
           const to = destinations.get(entry)

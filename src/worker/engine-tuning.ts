@@ -1,5 +1,5 @@
 import { ProductTuner, readTuning, TUNING_VERSION, type Gpu, type Tuner, type Tuning } from '../kernels'
-import type { OpenByteStore } from '../model/tower-keeper'
+import type { OpenByteStore } from '../model/file-keeper'
 
 /** How long nothing is asked for after a reply until measuring begins: who goes on at once is not disturbed. */
 const IDLE_MS = 2000

@@ -22,7 +22,7 @@ import { planMemory } from '../model/plan'
 import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
-import type { OpenByteStore } from '../model/tower-keeper'
+import type { OpenByteStore } from '../model/file-keeper'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
 import { Runs } from '../model/train/run-state'
@@ -74,7 +74,7 @@ export interface EngineHost {
    * Opens where towers that are fetched for each question are kept; asked once for each model that has such towers.
    * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each question.
    */
-  readonly towerStore?: OpenByteStore
+  readonly modelStore?: OpenByteStore
   /** Hashes weight files while they stream. Default: on the engine's own thread. */
   readonly startHash?: StartHash
   /** Opens where training runs are kept. Default: in memory, as long as the engine lives. */
@@ -204,7 +204,7 @@ export class Engine implements EngineApi {
         const model = await ChatModel.load(gpu, opened, plan, {
           codecs: this.codecs,
           onnx: this.host.onnx,
-          towerStore: this.host.towerStore,
+          modelStore: this.host.modelStore,
           startHash: this.host.startHash,
           template: options.template,
           signal,

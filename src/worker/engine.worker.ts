@@ -18,7 +18,7 @@ else {
         gpu: navigator.gpu,
         imageCodecs: webCodecLoader,
         onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
-        towerStore: () => openOpfsStore(storage),
+        modelStore: () => openOpfsStore(storage),
         startHash: startHashInWorker,
         runs: () => openOpfsRuns(storage),
         lockRun: (run) => holdLock(RUN_LOCK + run),

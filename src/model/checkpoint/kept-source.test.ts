@@ -251,3 +251,90 @@ test('sources on a network have addresses, without tokens; a folder inside has i
   expect(subfolderSource(hub, 'vit').address).toBe(`${hub.address}vit/`)
   expect(subfolderSource(memorySource({}), 'vit').address).toBeUndefined()
 })
+
+describe('a whole file with a hash', () => {
+  const sha256 = 'a'.repeat(64)
+  const stating = (source: MemorySource, hash = sha256) =>
+    Object.assign(source, { sha256Of: async () => hash })
+  const breaksAt30 = () =>
+    stating(remote(bytes, (bytes, { start }) => chunked(bytes.subarray(0, start ? 0 : 30), [7], cut)))
+
+  test('is gone on with at the next visit, at the byte reached', async () => {
+    const store = memoryStore()
+    const first = kept(breaksAt30(), store)
+    await expect(read(first)).rejects.toThrow(NetworkError)
+    await first.settle()
+    expect(store.open).toEqual(new Set())
+    expect([...store.left.values()]).toEqual([bytes.subarray(0, 30)])
+
+    const again = stating(remote())
+    const next = kept(again, store)
+    expect(await read(next)).toEqual([...bytes])
+    expect(again.requests.map(({ start }) => start)).toEqual([30])
+    await next.copies!.judge(PATH, true)
+    expect([...store.kept.values()]).toEqual([bytes])
+    expect(store.left.size).toBe(0)
+    expect(await read(kept(again, store))).toEqual([...bytes])
+    expect(again.requests).toHaveLength(1)
+  })
+
+  test('is gone on with after an abort, and after a visit that ended before it was judged', async () => {
+    const store = memoryStore()
+    const stop = new AbortController()
+    const stopping = stating(
+      remote(bytes, (bytes) =>
+        chunked(bytes.subarray(0, 42), [7], async () => {
+          stop.abort()
+          await new Promise(() => {})
+        }),
+      ),
+    )
+    const first = kept(stopping, store)
+    await expect(read(first, undefined, stop.signal)).rejects.toThrow('cancelled')
+    await first.settle()
+    expect([...store.left.values()]).toEqual([bytes.subarray(0, 42)])
+    const second = kept(stating(remote()), store)
+    expect(await read(second)).toEqual([...bytes])
+    await second.settle()
+    expect([...store.left.values()]).toEqual([bytes])
+
+    const third = stating(remote())
+    const one = kept(third, store)
+    expect(await read(one)).toEqual([...bytes])
+    expect(third.requests).toEqual([])
+    await one.copies!.judge(PATH, true)
+    expect([...store.kept.values()]).toEqual([bytes])
+  })
+
+  test('is thrown away with what earlier visits left of it when its hash is wrong', async () => {
+    const store = memoryStore()
+    store.left.set(JSON.stringify([sha256, 0, 100]), new Uint8Array(30))
+    const one = kept(stating(remote()), store)
+    expect(await read(one)).toEqual([...Array<number>(30).fill(0), ...bytes.slice(30)])
+    await one.copies!.judge(PATH, false)
+    expect([store.left.size, store.kept.size, store.open.size]).toEqual([0, 0, 0])
+  })
+
+  test('is kept once, wherever it comes from, and serves the ranges of others', async () => {
+    const store = memoryStore()
+    const one = kept(stating(remote()), store)
+    await read(one)
+    await one.copies!.judge(PATH, true)
+    const elsewhere = stating(Object.assign(remote(), { address: 'https://mirror.example/m/' }))
+    expect(await read(kept(elsewhere, store), [20, 50])).toEqual([...bytes.slice(20, 50)])
+    expect(elsewhere.requests).toEqual([])
+  })
+
+  test('is kept where others pass through', async () => {
+    const store = memoryStore()
+    const found: string[] = []
+    const only = (source: CheckpointSource) =>
+      keptSource(source, { store, onlyHashed: true, onKeep: ({ key }) => found.push(key) })
+    expect(await read(only(remote()))).toEqual([...bytes])
+    expect(store.open).toEqual(new Set())
+    const hashed = only(stating(remote()))
+    await read(hashed)
+    await hashed.copies!.judge(PATH, true)
+    expect([...store.kept.keys()]).toEqual(found)
+  })
+})

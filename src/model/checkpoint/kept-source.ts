@@ -10,6 +10,10 @@ export interface KeepOptions {
   readonly store: ByteStore
   /** Sizes of files that are known already; others are asked of the source, once. */
   readonly sizes?: Iterable<readonly [path: string, sizeBytes: number]> | undefined
+  /** Files whose origin states no hash pass through. Default: they are kept, too. */
+  readonly onlyHashed?: boolean | undefined
+  /** Told of each run of bytes that is kept, or begun to be, by its key in the store. */
+  readonly onKeep?: ((file: { path: string; key: string; sizeBytes: number }) => void) | undefined
   /** Told where the bytes of each stream come from, before the first of them. */
   readonly onStream?: ((isKept: boolean) => void) | undefined
   /** Told why bytes could not be kept, or read where they are kept; they then come from the source. */
@@ -69,6 +73,10 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
         return source.stream(path, { start, end, signal })
       }
       const sha256 = sizeBytes === undefined ? undefined : await source.sha256Of?.(path, signal)
+      if (sha256 === undefined && options.onlyHashed) {
+        options.onStream?.(false)
+        return source.stream(path, { start, end, signal })
+      }
       const keyFrom = (start: number) =>
         JSON.stringify(sha256 === undefined ? [address, path, sizeBytes, start, stop] : [sha256, start, stop])
       const fetch = (from: number) => source.stream(path, { start: from, end: stop, signal })
@@ -76,7 +84,7 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
         sizeBytes === undefined || sha256 === undefined
           ? undefined
           : { path, key: wholeKey(sizeBytes, sha256), isAll: start === 0 && stop === sizeBytes }
-      return keeper.stream({ start, end: stop, signal }, keyFrom, fetch, whole)
+      return keeper.stream(path, { start, end: stop, signal }, keyFrom, fetch, whole)
     },
     settle: () => keeper.settle(),
   }
@@ -121,6 +129,7 @@ class Keeper {
   constructor(private readonly options: KeepOptions) {}
 
   async stream(
+    path: string,
     { start, end, signal }: ByteRange & { start: number; end: number },
     keyFrom: (start: number) => string,
     fetch: Fetch,
@@ -131,10 +140,12 @@ class Keeper {
     this.broken.delete(brokenKey)
     const kept = begun ? undefined : await this.find(brokenKey, { start, end }, whole)
     this.options.onStream?.(kept !== undefined)
+    if (kept) this.options.onKeep?.({ path, key: kept.key, sizeBytes: end - start })
     if (kept) return this.serve(kept.stream, kept.key, { start, end }, fetch, kept.verified)
 
     const all = whole?.isAll ? whole : undefined
     const writing = begun ?? (await this.attempt(() => this.begin(all?.key ?? brokenKey, end - start, all)))
+    if (writing) this.options.onKeep?.({ path, key: writing.key, sizeBytes: end - start })
     const doneBytes = begun ? 0 : (writing?.writer.doneBytes ?? 0)
     let stream: ReadableStream<Uint8Array>
     try {

@@ -5,7 +5,7 @@ import type { CheckpointSource } from './checkpoint/source'
 import { memorySource } from './checkpoint/testing/memory-source'
 import { memoryStore } from './checkpoint/testing/memory-store'
 import { readEncoder } from './onnx/read-encoder'
-import { TowerKeeper } from './tower-keeper'
+import { FileKeeper } from './file-keeper'
 
 const bytes = Uint8Array.from({ length: 40 }, (_, i) => i)
 
@@ -20,11 +20,11 @@ function encoderModel() {
   return { opened: opened as Partial<OpenedModel> as OpenedModel, source }
 }
 
-async function read(keeper: TowerKeeper, opened: OpenedModel) {
+async function read(keeper: FileKeeper, opened: OpenedModel) {
   const told: StreamProgress[] = []
   const file = await keeper.keep(
     opened,
-    (progress) => told.push(progress),
+    { onProgress: (progress) => told.push(progress) },
     ({ externals }, onProgress) => {
       const { source, files }: { source: CheckpointSource; files: readonly { path: string }[] } =
         externals.get(1)!
@@ -41,7 +41,7 @@ test('the files of an encoder are read once, and progress tells from the first w
   const { opened, source } = encoderModel()
   const store = memoryStore()
   const notes: string[] = []
-  const keeper = new TowerKeeper(
+  const keeper = new FileKeeper(
     async () => store,
     (note) => notes.push(note),
   )
@@ -74,14 +74,14 @@ test('a browser that keeps no files is told of once, and asked once', async () =
     opens++
     throw new Error('no files in private mode')
   }
-  const keeper = new TowerKeeper(refuse, (note) => notes.push(note))
+  const keeper = new FileKeeper(refuse, (note) => notes.push(note))
   for (const requests of [2, 4]) {
     expect((await read(keeper, opened)).at(-1)!.doneBytes).toBe(80)
     expect(source.requests).toHaveLength(requests)
   }
   expect(notes).toEqual([
-    'Vision towers could not be kept on this device (no files in private mode). ' +
-      'They are downloaded again for each question with new pictures.',
+    'Files of this model could not be kept on this device (no files in private mode). ' +
+      'They are downloaded again whenever they are needed.',
   ])
   expect(opens).toBe(1)
 })

@@ -10,20 +10,33 @@ export type OpenByteStore = () => Promise<ByteStore | undefined>
 
 type ProgressListener = (progress: StreamProgress) => void
 
-/** Keeps the files of towers that come and go on this device, so that each is downloaded once and not for each question. */
-export class TowerKeeper {
+/** A file of a model, or a part of one, that is in the store or on its way there. */
+export interface KeptFile {
+  /** Of its source. */
+  readonly source: string
+  readonly path: string
+  readonly key: string
+  readonly sizeBytes: number
+}
+
+/**
+ * Keeps the files of a model on this device, so that each is downloaded once: of towers that come and go all, of others
+ * those whose hash is known, since one that changes within its size would not be noticed.
+ */
+export class FileKeeper {
   private store: Promise<ByteStore | undefined> | undefined
   private hasTold = false
 
   constructor(
     private readonly open: OpenByteStore,
     private readonly onNote: (note: string) => void,
+    private readonly onFile: (file: KeptFile) => void = () => {},
   ) {}
 
   /** Lends the model with sources that keep what is read from them, until `load` is done. */
   async keep<T>(
     opened: OpenedModel,
-    onProgress: ProgressListener | undefined,
+    { onProgress, onlyHashed = false }: { onProgress: ProgressListener | undefined; onlyHashed?: boolean },
     load: (opened: OpenedModel, onProgress: ProgressListener | undefined) => Promise<T>,
   ): Promise<T> {
     this.store ??= this.open().catch((error: unknown) => void this.tell(reasonOf(error)))
@@ -35,6 +48,8 @@ export class TowerKeeper {
     const kept = (source: CheckpointSource, files: OpenedModel['checkpoints'][number]['files']) => {
       const found = keptSource(source, {
         store,
+        onlyHashed,
+        onKeep: (file) => this.onFile({ source: source.name, ...file }),
         sizes: files.map(({ path, sizeBytes }) => [path, sizeBytes] as const),
         onStream: (isKept) => teller.begin(isKept),
         onTrouble: (reason) => this.tell(reason),
@@ -68,7 +83,7 @@ export class TowerKeeper {
     if (this.hasTold) return
     this.hasTold = true
     this.onNote(
-      `Vision towers could not be kept on this device (${reason}). They are downloaded again for each question with new pictures.`,
+      `Files of this model could not be kept on this device (${reason}). They are downloaded again whenever they are needed.`,
     )
   }
 }
