@@ -7,6 +7,7 @@ import type {
   Profile,
   ProfilePhase,
   Reply,
+  StoredModel,
 } from '../../src/worker/api'
 import type { EngineClient } from '../../src/worker/client'
 import { fakeTraining, type FakeTrainingMode } from './fake-training'
@@ -43,7 +44,33 @@ export type FakeMode =
   | 'text-only'
   /** the model has four vision towers, two of which are fetched for each question. */
   | 'towers'
+  /** models have files on this device, one of them damaged and one unfinished. */
+  | 'stored'
   | FakeTrainingMode
+
+const STORED: readonly StoredModel[] = [
+  {
+    id: 'https://huggingface.co/llava-hf/llava-1.5-7b-hf/resolve/main/',
+    name: 'llava-hf/llava-1.5-7b-hf@main',
+    storedBytes: 14_126_000_000,
+    totalBytes: 14_126_000_000,
+    lastUsed: Date.UTC(2026, 10, 30),
+  },
+  {
+    id: 'https://models.example/damaged/',
+    name: 'https://models.example/damaged/',
+    storedBytes: 988_000_000,
+    totalBytes: 988_000_000,
+    lastUsed: Date.UTC(2026, 10, 12),
+  },
+  {
+    id: 'https://huggingface.co/nyu-visionx/cambrian-8b/resolve/main/',
+    name: 'nyu-visionx/cambrian-8b@main',
+    storedBytes: 3_200_000_000,
+    totalBytes: 16_800_000_000,
+    lastUsed: Date.UTC(2026, 9, 3),
+  },
+]
 
 const REPLY = `The picture shows **two shapes** on a light blue background:
 
@@ -115,6 +142,7 @@ export function connectEngine(
   let isAborted = false
   let isLost = false
   let reused = 0
+  let stored: StoredModel[] = modes.has('stored') ? [...STORED] : []
 
   const lose = () => {
     isLost = true
@@ -384,6 +412,21 @@ export function connectEngine(
     },
     async unload() {},
     async close() {},
+    async storedModels() {
+      return stored
+    },
+    async removeStored(id) {
+      stored = stored.filter((model) => model.id !== id)
+    },
+    async verifyStored(id, onProgress) {
+      const { totalBytes } = stored.find((model) => model.id === id)!
+      for (const share of [0.25, 0.5, 1]) {
+        onProgress(share * totalBytes, totalBytes)
+        await new Promise((done) => setTimeout(done, 100))
+      }
+      return id.includes('damaged') ? ['model-00001-of-00002.safetensors'] : []
+    },
+    async cancelVerify() {},
     async gpuMemory() {
       return { allocatedBytes: 0, peakBytes: 0 }
     },

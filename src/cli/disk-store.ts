@@ -42,6 +42,10 @@ class DiskStore implements ByteStore {
     return Readable.toWeb(createReadStream('', { fd: file })) as ReadableStream<Uint8Array>
   }
 
+  async sizeOf(key: string): Promise<number> {
+    return (await stat(this.locate(key)).catch(() => undefined))?.size ?? 0
+  }
+
   async write(key: string): Promise<ByteWriter> {
     const path = this.locate(key)
     const unfinished = `${path}.${randomUUID()}${UNFINISHED}`

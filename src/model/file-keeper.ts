@@ -1,6 +1,6 @@
 import type { ByteStore } from './checkpoint/byte-store'
 import type { OpenedModel } from './checkpoint-files'
-import { keptSource, type KeptSource } from './checkpoint/kept-source'
+import { keptSource, type KeptRun, type KeptSource } from './checkpoint/kept-source'
 import type { StreamProgress } from './checkpoint/progress'
 import { reasonOf } from './checkpoint/retry'
 import type { CheckpointSource } from './checkpoint/source'
@@ -11,12 +11,9 @@ export type OpenByteStore = () => Promise<ByteStore | undefined>
 type ProgressListener = (progress: StreamProgress) => void
 
 /** A file of a model, or a part of one, that is in the store or on its way there. */
-export interface KeptFile {
-  /** Of its source. */
+export interface KeptFile extends KeptRun {
+  /** Name of its source. */
   readonly source: string
-  readonly path: string
-  readonly key: string
-  readonly sizeBytes: number
 }
 
 /**
@@ -49,7 +46,7 @@ export class FileKeeper {
       const found = keptSource(source, {
         store,
         onlyHashed,
-        onKeep: (file) => this.onFile({ source: source.name, ...file }),
+        onKeep: (run) => this.onFile({ source: source.name, ...run }),
         sizes: files.map(({ path, sizeBytes }) => [path, sizeBytes] as const),
         onStream: (isKept) => teller.begin(isKept),
         onTrouble: (reason) => this.tell(reason),

@@ -284,9 +284,37 @@ export interface GpuMemory {
   peakBytes: number
 }
 
+/** A model with files on this device. */
+export interface StoredModel {
+  /** Address of its folder; names it in calls. */
+  id: string
+  /** As `ModelSource` names it, with the revision. */
+  name: string
+  /** Bytes of its files that are on this device, those of an unfinished download included. */
+  storedBytes: number
+  /** Bytes of these files once they are whole. Files that several models share are counted with each. */
+  totalBytes: number
+  /** Milliseconds since 1970. */
+  lastUsed: number
+}
+
 export type EngineEvent = { type: 'device-lost'; reason: string; message: string }
 
-export interface EngineApi {
+/** What is kept of models on this device. */
+export interface StorageApi {
+  /** Models with files on this device, the most recently used first. */
+  storedModels(): Promise<StoredModel[]>
+  /** Removes a model's files from this device, but those that other models use. A loaded model goes on. */
+  removeStored(id: string): Promise<void>
+  /**
+   * Hashes a model's files on this device anew. Resolves with the paths of those that are damaged, which are removed: the
+   * next load fetches them. Rejects with AbortError once `cancelVerify` is called.
+   */
+  verifyStored(id: string, onProgress: (doneBytes: number, totalBytes: number) => void): Promise<string[]>
+  cancelVerify(): Promise<void>
+}
+
+export interface EngineApi extends StorageApi {
   /** Opens the GPU (once) and runs the known-answer test. Never throws for an unfit device: the report says so. */
   probe(): Promise<DeviceReport>
   plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan>

@@ -22,7 +22,8 @@ import { planMemory } from '../model/plan'
 import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
-import type { OpenByteStore } from '../model/file-keeper'
+import type { KeptFile, OpenByteStore } from '../model/file-keeper'
+import { KeptModels, type ModelIndex } from '../model/kept-models'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
 import { Runs } from '../model/train/run-state'
@@ -42,6 +43,7 @@ import type {
   ModelPlan,
   ModelSource,
   Reply,
+  StoredModel,
 } from './api'
 import { debugForward, type DebugTensors } from './debug-forward'
 import { describeModel, describePlan } from './descriptions'
@@ -75,6 +77,8 @@ export interface EngineHost {
    * Default: nowhere. In Node a model's files are on disk already, or are streamed from the hub for each question.
    */
   readonly modelStore?: OpenByteStore
+  /** Where it is remembered which models those files belong to. Default: nowhere, and none can be listed or removed. */
+  readonly modelIndex?: ModelIndex
   /** Hashes weight files while they stream. Default: on the engine's own thread. */
   readonly startHash?: StartHash
   /** Opens where training runs are kept. Default: in memory, as long as the engine lives. */
@@ -106,6 +110,9 @@ export class Engine implements EngineApi {
   private device: Promise<{ gpu: Gpu; report: DeviceReport }> | undefined
   private model: ChatModel | undefined
   private loading: AbortController | undefined
+  private verifying: AbortController | undefined
+  /** One note after the other. */
+  private noting: Promise<unknown> = Promise.resolve()
   /** Of the running reply and those that wait. */
   private readonly answering = new Set<AbortController>()
   /** Devices that were not lost but let go. */
@@ -205,6 +212,7 @@ export class Engine implements EngineApi {
           codecs: this.codecs,
           onnx: this.host.onnx,
           modelStore: this.host.modelStore,
+          onKept: (file) => this.noteKept(source, file),
           startHash: this.host.startHash,
           template: options.template,
           signal,
@@ -252,6 +260,28 @@ export class Engine implements EngineApi {
     this.loading?.abort()
     this.stopAnswering()
     await this.exclusively(async () => this.dropModel())
+  }
+
+  async storedModels(): Promise<StoredModel[]> {
+    return (await this.keptModels())?.list() ?? []
+  }
+
+  async removeStored(id: string): Promise<void> {
+    await (await this.keptModels())?.remove(id)
+  }
+
+  async verifyStored(
+    id: string,
+    onProgress: (doneBytes: number, totalBytes: number) => void,
+  ): Promise<string[]> {
+    this.verifying?.abort()
+    const { signal } = (this.verifying = new AbortController())
+    const { startHash } = this.host
+    return (await this.keptModels())?.verify(id, { startHash, signal, onProgress }) ?? []
+  }
+
+  async cancelVerify(): Promise<void> {
+    this.verifying?.abort()
   }
 
   async close(): Promise<void> {
@@ -395,6 +425,21 @@ export class Engine implements EngineApi {
       base,
       resolve: this.host.resolveRepository ?? resolve ?? ((repo) => hubSource({ repo })),
     }
+  }
+
+  /** What is kept of models; undefined where nothing is. */
+  private async keptModels(): Promise<KeptModels | undefined> {
+    const { modelIndex, modelStore } = this.host
+    const store = modelIndex && (await modelStore?.().catch(() => undefined))
+    return store && new KeptModels(store, modelIndex)
+  }
+
+  private noteKept({ address, name }: CheckpointSource, file: KeptFile): void {
+    if (address === undefined) return
+    this.noting = this.noting
+      .then(async () => (await this.keptModels())?.note({ id: address, name }, file))
+      // A model that is kept and not listed still loads.
+      .catch(() => undefined)
   }
 
   private openRuns(): Promise<Runs> {

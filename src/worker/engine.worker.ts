@@ -2,6 +2,7 @@ import { expose } from 'comlink'
 import { webCodecLoader } from '../model/image/codecs-web'
 import { Engine } from './engine'
 import { answerHashRequests, HASH_WORKER, startHashInWorker } from './hash-threads'
+import { openModelIndex } from './model-index'
 import { openOpfsRuns } from './opfs-runs'
 import { openOpfsStore } from './opfs-store'
 import { wholeContract } from './surface'
@@ -19,6 +20,7 @@ else {
         imageCodecs: webCodecLoader,
         onnx: () => import('./onnx-web').then((module) => module.webOnnxRuntime),
         modelStore: () => openOpfsStore(storage),
+        modelIndex: openModelIndex(),
         startHash: startHashInWorker,
         runs: () => openOpfsRuns(storage),
         lockRun: (run) => holdLock(RUN_LOCK + run),

@@ -58,6 +58,12 @@ class OpfsStore implements ByteStore {
     return (part ? file?.slice(part.start, part.end) : file)?.stream()
   }
 
+  async sizeOf(key: string): Promise<number> {
+    const name = await nameOf(key)
+    const handle = (await this.find(name)) ?? (await this.find(name + LEFT))
+    return (await handle?.getFile())?.size ?? 0
+  }
+
   async write(key: string, sizeBytes: number): Promise<ByteWriter> {
     await this.expectRoom(sizeBytes)
     const name = await nameOf(key)
@@ -66,9 +72,7 @@ class OpfsStore implements ByteStore {
 
   async resume(key: string, sizeBytes: number): Promise<ResumedWriter> {
     const name = await nameOf(key)
-    const left = await this.find(name + LEFT)
-    const doneBytes = (await left?.getFile())?.size ?? 0
-    await this.expectRoom(sizeBytes - doneBytes)
+    await this.expectRoom(sizeBytes - (await this.sizeOf(key)))
     return this.open(name, name + LEFT)
   }
 

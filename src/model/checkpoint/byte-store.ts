@@ -8,6 +8,8 @@ export interface ByteStore {
     key: string,
     part?: { readonly start: number; readonly end: number },
   ): Promise<ReadableStream<Uint8Array> | undefined>
+  /** Bytes that are there of a key, those a writer left included; 0 where there are none. */
+  sizeOf(key: string): Promise<number>
   /** Begins to write `sizeBytes` bytes. Nothing of them can be read before `close`; what was there can be until then. */
   write(key: string, sizeBytes: number): Promise<ByteWriter>
   /** As `write`, going on where an earlier writer left off. Not in every store. */

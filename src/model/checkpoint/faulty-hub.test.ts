@@ -22,7 +22,9 @@ const tensor = (index: number) => {
   const random = seededRandom(index)
   return Uint8Array.from({ length: SIZE }, () => Math.floor(256 * random()))
 }
-const values = new Map(Array.from({ length: TENSORS }, (_, i) => [`t${i}`, tensor(i)] as const))
+const values = new Map<string, Uint8Array>(
+  Array.from({ length: TENSORS }, (_, i) => [`t${i}`, tensor(i)] as const),
+)
 const shard = (names: string[]) =>
   new Uint8Array(
     Buffer.concat(

@@ -6,6 +6,15 @@ import type { ByteRange, CheckpointSource } from './source'
 /** A copy that was verified when it was kept cannot be read now. It is forgotten: reading the file anew helps. */
 export class DamagedCopyError extends CheckpointError {}
 
+/** A file or a part of one, in the store or on its way there. */
+export interface KeptRun {
+  readonly path: string
+  readonly key: string
+  readonly sizeBytes: number
+  /** Of whole files that had it, or must have it before they are used. */
+  readonly sha256?: string | undefined
+}
+
 export interface KeepOptions {
   readonly store: ByteStore
   /** Sizes of files that are known already; others are asked of the source, once. */
@@ -13,7 +22,7 @@ export interface KeepOptions {
   /** Files whose origin states no hash pass through. Default: they are kept, too. */
   readonly onlyHashed?: boolean | undefined
   /** Told of each run of bytes that is kept, or begun to be, by its key in the store. */
-  readonly onKeep?: ((file: { path: string; key: string; sizeBytes: number }) => void) | undefined
+  readonly onKeep?: ((run: KeptRun) => void) | undefined
   /** Told where the bytes of each stream come from, before the first of them. */
   readonly onStream?: ((isKept: boolean) => void) | undefined
   /** Told why bytes could not be kept, or read where they are kept; they then come from the source. */
@@ -83,7 +92,7 @@ export function keptSource(source: CheckpointSource, options: KeepOptions): Kept
       const whole =
         sizeBytes === undefined || sha256 === undefined
           ? undefined
-          : { path, key: wholeKey(sizeBytes, sha256), isAll: start === 0 && stop === sizeBytes }
+          : { path, key: wholeKey(sizeBytes, sha256), sha256, isAll: start === 0 && stop === sizeBytes }
       return keeper.stream(path, { start, end: stop, signal }, keyFrom, fetch, whole)
     },
     settle: () => keeper.settle(),
@@ -96,6 +105,7 @@ type Fetch = (from: number) => Promise<ReadableStream<Uint8Array>>
 interface WholeFile {
   readonly path: string
   readonly key: string
+  readonly sha256: string
   /** Nothing less is wanted. */
   readonly isAll: boolean
 }
@@ -140,12 +150,13 @@ class Keeper {
     this.broken.delete(brokenKey)
     const kept = begun ? undefined : await this.find(brokenKey, { start, end }, whole)
     this.options.onStream?.(kept !== undefined)
-    if (kept) this.options.onKeep?.({ path, key: kept.key, sizeBytes: end - start })
+    const sizeBytes = end - start
+    if (kept) this.options.onKeep?.({ path, key: kept.key, sizeBytes, sha256: kept.verified?.sha256 })
     if (kept) return this.serve(kept.stream, kept.key, { start, end }, fetch, kept.verified)
 
     const all = whole?.isAll ? whole : undefined
     const writing = begun ?? (await this.attempt(() => this.begin(all?.key ?? brokenKey, end - start, all)))
-    if (writing) this.options.onKeep?.({ path, key: writing.key, sizeBytes: end - start })
+    if (writing) this.options.onKeep?.({ path, key: writing.key, sizeBytes, sha256: all?.sha256 })
     const doneBytes = begun ? 0 : (writing?.writer.doneBytes ?? 0)
     let stream: ReadableStream<Uint8Array>
     try {

@@ -9,6 +9,10 @@ export class MemoryStore implements ByteStore {
     return bytes && new Blob([bytes]).stream()
   }
 
+  async sizeOf(key: string): Promise<number> {
+    return this.files.get(key)?.byteLength ?? 0
+  }
+
   async write(key: string): Promise<ByteWriter> {
     const pieces: Uint8Array<ArrayBuffer>[] = []
     return {

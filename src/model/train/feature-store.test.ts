@@ -36,6 +36,7 @@ test('where there is no more room it says so once, leaves nothing half written, 
   let isFull = false
   const full: ByteStore = {
     read: (key) => inner.read(key),
+    sizeOf: (key) => inner.sizeOf(key),
     remove: (key) => inner.remove(key),
     async write(key) {
       const writer = await inner.write(key)

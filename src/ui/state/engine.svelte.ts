@@ -10,6 +10,7 @@ import type {
   ModelPlan,
   ModelSource,
   Reply,
+  StorageApi,
 } from '../../worker/api'
 import type { EngineClient, TrainingApi } from '../../worker/client'
 import { explain, isAbort, nameAndMessage, type Problem } from '../text/explain'
@@ -211,10 +212,10 @@ export class EngineState {
   }
 
   /**
-   * Any other call, such as those of training; it leaves the status as it is. Throws what the engine throws, also where
+   * Any other call, such as those of training and of what is stored; it leaves the status as it is. Throws what the engine throws, also where
    * the device or the worker is lost under the call.
    */
-  async call<T>(call: (client: TrainingApi) => Promise<T>): Promise<T> {
+  async call<T>(call: (client: TrainingApi & StorageApi) => Promise<T>): Promise<T> {
     // A failed probe has told why; what needs no GPU may still work.
     if (!this.#client) await this.probe().catch(() => {})
     const client = this.#client

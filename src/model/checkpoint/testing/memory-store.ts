@@ -44,6 +44,7 @@ export function memoryStore(replaced: Partial<ByteStore> = {}): MemoryStore {
       const bytes = kept.get(key)
       return bytes && chunked(part ? bytes.subarray(part.start, part.end) : bytes, [5])
     },
+    sizeOf: async (key) => (kept.get(key) ?? left.get(key))?.length ?? 0,
     write: async (key, sizeBytes) => writer(key, sizeBytes, new Uint8Array()),
     async resume(key, sizeBytes) {
       const done = left.get(key) ?? new Uint8Array()

@@ -130,6 +130,11 @@ export class EngineLease implements EngineClient {
     return this.#call(engine, () => engine.client.gpuMemory())
   }
 
+  storedModels = () => this.#forward((client) => client.storedModels())
+  removeStored = (id: string) => this.#forward((client) => client.removeStored(id))
+  verifyStored = (id: string, onProgress: (doneBytes: number, totalBytes: number) => void) =>
+    this.#forward((client) => client.verifyStored(id, onProgress))
+  cancelVerify = () => this.#forward((client) => client.cancelVerify())
   recipes = () => this.#forward((client) => client.recipes())
   connectorLayouts = () => this.#forward((client) => client.connectorLayouts())
   openDataset = (source: DatasetSource, onProgress: (rows: number) => void) =>

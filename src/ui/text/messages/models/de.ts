@@ -46,6 +46,23 @@ export const models = {
     insecure: 'Nur https-Adressen funktionieren, oder http auf localhost.',
   },
 
+  stored: {
+    title: 'Auf diesem Gerät',
+    room: (used, most) => `Diese Seite speichert ${used}; der Browser lässt ${most} zu.`,
+    persistent: 'Der Browser behält sie, bis Sie sie entfernen.',
+    mayGo: 'Der Browser darf sie löschen, wenn der Speicher knapp wird.',
+    persist: 'Um dauerhaftes Speichern bitten',
+    unfinished: (done, total) => `${done} von ${total}, der Rest wird beim nächsten Laden geholt`,
+    lastUsed: (day) => `zuletzt benutzt am ${day}`,
+    verify: 'Prüfen',
+    verifying: (done, total) => `Prüfung: ${done} von ${total}`,
+    sound: 'Jede Datei ist, wie ihre Herkunft sie angibt.',
+    damaged: (files) => `Beschädigt und entfernt, beim nächsten Laden neu geholt: ${files}`,
+    remove: 'Entfernen',
+    removeSure: (name) => `${name} von diesem Gerät entfernen?`,
+    keep: 'Behalten',
+  },
+
   options: {
     weights: 'Gewichte auf der GPU',
     context: 'Kontext, Token',

@@ -45,6 +45,25 @@ export const models = {
     insecure: 'Only https addresses work, or http on localhost.',
   },
 
+  /** Models with files on this device. */
+  stored: {
+    title: 'On this device',
+    room: (used: string, most: string) => `This site stores ${used}; this browser lets it store ${most}.`,
+    persistent: 'The browser keeps it until you remove it.',
+    mayGo: 'The browser may clear it when the disk fills up.',
+    persist: 'Ask it to keep it',
+    unfinished: (done: string, total: string) =>
+      `${done} of ${total}, the rest is fetched when the model is next loaded`,
+    lastUsed: (day: string) => `last used ${day}`,
+    verify: 'Verify',
+    verifying: (done: string, total: string) => `Verifying: ${done} of ${total}`,
+    sound: 'Every file is as its origin states.',
+    damaged: (files: string) => `Damaged and removed, fetched anew with the next load: ${files}`,
+    remove: 'Remove',
+    removeSure: (name: string) => `Remove ${name} from this device?`,
+    keep: 'Keep',
+  },
+
   options: {
     weights: 'Weights on the GPU',
     context: 'Context, tokens',

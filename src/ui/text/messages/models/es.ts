@@ -45,6 +45,23 @@ export const models = {
     insecure: 'Solo sirven direcciones https, o http en localhost.',
   },
 
+  stored: {
+    title: 'En este dispositivo',
+    room: (used, most) => `Este sitio guarda ${used}; el navegador le permite guardar ${most}.`,
+    persistent: 'El navegador lo conserva hasta que usted lo quite.',
+    mayGo: 'El navegador puede borrarlo si el disco se llena.',
+    persist: 'Pedirle que lo conserve',
+    unfinished: (done, total) => `${done} de ${total}; el resto se descarga la próxima vez que se cargue`,
+    lastUsed: (day) => `usado por última vez el ${day}`,
+    verify: 'Verificar',
+    verifying: (done, total) => `Verificando: ${done} de ${total}`,
+    sound: 'Cada archivo es como declara su origen.',
+    damaged: (files) => `Dañados y quitados, se descargan de nuevo en la próxima carga: ${files}`,
+    remove: 'Quitar',
+    removeSure: (name) => `¿Quitar ${name} de este dispositivo?`,
+    keep: 'Conservar',
+  },
+
   options: {
     weights: 'Pesos en la GPU',
     context: 'Contexto, tokens',

@@ -47,6 +47,23 @@ export const models = {
     insecure: 'Seules les adresses https conviennent, ou http sur localhost.',
   },
 
+  stored: {
+    title: 'Sur cet appareil',
+    room: (used, most) => `Ce site stocke ${used}\u00a0; le navigateur l’autorise à stocker ${most}.`,
+    persistent: 'Le navigateur les garde jusqu’à ce que vous les retiriez.',
+    mayGo: 'Le navigateur peut les effacer quand le disque se remplit.',
+    persist: 'Lui demander de les garder',
+    unfinished: (done, total) => `${done} sur ${total}, le reste est téléchargé au prochain chargement`,
+    lastUsed: (day) => `utilisé le ${day}`,
+    verify: 'Vérifier',
+    verifying: (done, total) => `Vérification\u00a0: ${done} sur ${total}`,
+    sound: 'Chaque fichier est tel que son origine le déclare.',
+    damaged: (files) => `Endommagés et retirés, téléchargés à nouveau au prochain chargement\u00a0: ${files}`,
+    remove: 'Retirer',
+    removeSure: (name) => `Retirer ${name} de cet appareil\u00a0?`,
+    keep: 'Garder',
+  },
+
   options: {
     weights: 'Poids sur le GPU',
     context: 'Contexte, tokens',

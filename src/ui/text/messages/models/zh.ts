@@ -42,6 +42,23 @@ export const models = {
     insecure: '只支持 https 网址，或 localhost 上的 http。',
   },
 
+  stored: {
+    title: '本设备上的模型',
+    room: (used, most) => `本站已存储 ${used}；浏览器允许存储 ${most}。`,
+    persistent: '浏览器会一直保留，直到您将其移除。',
+    mayGo: '磁盘空间不足时，浏览器可能会清除它们。',
+    persist: '请浏览器长期保留',
+    unfinished: (done, total) => `已有 ${done}，共 ${total}；其余部分在下次加载时下载`,
+    lastUsed: (day) => `上次使用：${day}`,
+    verify: '校验',
+    verifying: (done, total) => `正在校验：${done} / ${total}`,
+    sound: '所有文件均与其来源声明的一致。',
+    damaged: (files) => `已损坏并移除，下次加载时重新下载：${files}`,
+    remove: '移除',
+    removeSure: (name) => `要从本设备移除 ${name} 吗？`,
+    keep: '保留',
+  },
+
   options: {
     weights: 'GPU 上的权重',
     context: '上下文（token）',
