@@ -2,8 +2,8 @@ import { mount } from 'svelte'
 import { connectEngine } from '../worker/client'
 import { startEngineWorker } from '../worker/start-worker'
 import App from './App.svelte'
-import { tabs } from './chats/chats.svelte'
 import { openIndexedDb } from './chats/indexed-db-store'
+import { browserTabs } from './chats/tabs'
 import { AppState } from './state/app.svelte'
 import { indexedDbRunData } from './train/run-data'
 import './styles/tokens.css'
@@ -12,7 +12,7 @@ import './styles/page.css'
 
 const app = new AppState(
   (onCrash) => connectEngine(startEngineWorker, onCrash),
-  { open: openIndexedDb, channel: tabs() },
+  { open: openIndexedDb, tabs: browserTabs() },
   indexedDbRunData(),
 )
 

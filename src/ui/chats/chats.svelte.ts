@@ -10,24 +10,16 @@ import type { StoreEvents } from './indexed-db-store'
 import { memoryStore } from './memory-store'
 import { modelOf, opened, saved, soundTitle, titleOf, type ChatHead, type StoredChat } from './record'
 import { SearchIndex, wordsOf, type Snippet } from './search'
+import type { Tabs, Told } from './tabs'
 import { ChatConflictError, newestFirst, type ChatStore } from './store'
 
 /** Why chats are not kept: the browser keeps none, is full, or another tab stands in the way. */
 export type StorageProblem = keyof ChatsMessages['problems']
 
-/** What one tab tells the others. */
-export type Told = { kind: 'changed' | 'removed'; id: string } | { kind: 'all' }
-
-/** The way to the other tabs of the page. */
-export interface Channel {
-  tell(told: Told): void
-  listen(hear: (told: Told) => void): void
-}
-
 export interface ChatsOptions {
   chat: Chat
   open: (events: StoreEvents) => Promise<ChatStore>
-  channel: Channel
+  tabs: Tabs
   /** Where it is kept which chat is shown. */
   keep: Keep
   /** Name of the model that would answer now. */
@@ -66,7 +58,7 @@ export class Chats {
 
   #chat: Chat
   #store: Promise<ChatStore>
-  #channel: Channel
+  #tabs: Tabs
   #keep: Keep
   #modelName: () => string
   #say: (text: string) => void
@@ -104,9 +96,9 @@ export class Chats {
     return this.words.length ? this.#index.find(this.heads, this.words) : this.heads
   })
 
-  constructor({ chat, open, channel, keep, modelName, say, texts = () => en }: ChatsOptions) {
+  constructor({ chat, open, tabs, keep, modelName, say, texts = () => en }: ChatsOptions) {
     this.#chat = chat
-    this.#channel = channel
+    this.#tabs = tabs
     this.#keep = keep
     this.#modelName = modelName
     this.#say = say
@@ -137,7 +129,7 @@ export class Chats {
   /** Reads the list, and shows the chat that was shown last. */
   async start() {
     const { shown } = this.#chat
-    this.#channel.listen((told) => void this.#hear(told))
+    this.#tabs.listen((told) => void this.#hear(told))
     await this.#refresh()
     const kept = this.#keep.read(SHOWN_KEY)
     const last = typeof kept === 'string' ? this.#heads.find(({ id }) => id === kept) : this.#heads[0]
@@ -193,7 +185,9 @@ export class Chats {
   async #read(id: string): Promise<Conversation | undefined> {
     const chat = await this.#attempt((store) => store.load(id))
     if (!chat) return undefined
-    const conversation = new Conversation(await opened(chat), id)
+    const answers = await this.#tabs.answers()
+    const notice = this.#texts().answeredElsewhere
+    const conversation = new Conversation(await opened(chat, { answers, notice }), id)
     this.#revisions.set(conversation, chat.head.revision)
     return conversation
   }
@@ -201,6 +195,8 @@ export class Chats {
   // ---- Saving ----
 
   #save(conversation: Conversation) {
+    const { answering } = this.#chat
+    if (answering?.conversation === conversation) this.#tabs.answer(answering.answer.id, answering.ended)
     this.#saving = this.#saving.then(() => this.#saveNow(conversation))
   }
 
@@ -217,7 +213,7 @@ export class Chats {
       if (this.problem === 'full') this.problem = undefined
       if (this.#chat.shown === conversation) this.#keep.write(SHOWN_KEY, id)
       this.#put(head, entries)
-      this.#channel.tell({ kind: 'changed', id })
+      this.#tabs.tell({ kind: 'changed', id })
       this.#letGo(conversation)
     } catch (error) {
       if (error instanceof ChatConflictError) return this.#fork(conversation)
@@ -297,7 +293,7 @@ export class Chats {
     const head = await this.#attempt((store) => store.rename(id, title))
     if (!head) return this.#refresh()
     this.#put(head)
-    this.#channel.tell({ kind: 'changed', id })
+    this.#tabs.tell({ kind: 'changed', id })
     this.#say(this.#texts().renamed(title))
   }
 
@@ -313,7 +309,7 @@ export class Chats {
       this.deleted = { chat, wasShown }
       this.notice = undefined
       this.holdUndo(false)
-      this.#channel.tell({ kind: 'removed', id })
+      this.#tabs.tell({ kind: 'removed', id })
       this.#say(this.#texts().deleted(this.titleOf(chat.head)))
     } else await this.#refresh()
   }
@@ -333,7 +329,7 @@ export class Chats {
     clearTimeout(this.#undoTimer)
     this.deleted = undefined
     this.#put(chat.head, chat.entries)
-    this.#channel.tell({ kind: 'changed', id: chat.head.id })
+    this.#tabs.tell({ kind: 'changed', id: chat.head.id })
     if (wasShown) await this.open(chat.head.id)
     this.#say(this.#texts().restored(this.titleOf(chat.head)))
   }
@@ -347,7 +343,7 @@ export class Chats {
     this.deleted = undefined
     if (this.problem === 'full') this.problem = undefined
     this.startNew()
-    this.#channel.tell({ kind: 'all' })
+    this.#tabs.tell({ kind: 'all' })
     this.#tell(this.#texts().allDeleted)
   }
 
@@ -441,7 +437,7 @@ export class Chats {
     await (await this.#store).add(chats)
     for (const { head, entries } of chats) this.#indexTexts(head.id, entries)
     await this.#refresh()
-    this.#channel.tell({ kind: 'all' })
+    this.#tabs.tell({ kind: 'all' })
     if (chats.length === 1) await this.open(chats[0]!.head.id)
     const leftOut = picturesLeftOut ? [texts.picturesLeftOut(picturesLeftOut)] : []
     return [texts.imported(chats.length), ...leftOut].join(' ')
@@ -505,30 +501,3 @@ export class Chats {
 }
 
 const textsOf = (entries: StoredChat['entries']) => entries.map(({ text }) => text)
-
-/** The other tabs of this page, by the browser's own channel. */
-export function tabs(): Channel {
-  const channel = new BroadcastChannel('trilobite-chats')
-  return {
-    tell: (told) => channel.postMessage(told),
-    listen: (hear) => channel.addEventListener('message', ({ data }: MessageEvent<Told>) => hear(data)),
-  }
-}
-
-/** What is shown is each tab's own, and what was shown last is where the next one begins. */
-export const tabKeep: Keep = {
-  read(name) {
-    try {
-      return sessionStorage.getItem(name) ?? localStorage.getItem(name)
-    } catch {
-      return null
-    }
-  },
-  write(name, value) {
-    try {
-      for (const storage of [sessionStorage, localStorage]) storage.setItem(name, String(value))
-    } catch {
-      // Storage may be full or forbidden; the newest chat is shown then.
-    }
-  },
-}

@@ -83,10 +83,21 @@ export function saved(entries: readonly Entry[]): Pick<StoredChat, 'entries' | '
   return { entries: kept, pictures }
 }
 
+/** Answers that other tabs are writing, by their ids, and what is said in their place. */
+export interface WrittenElsewhere {
+  answers: ReadonlySet<string>
+  notice: string
+}
+
 /** Entries as the page shows them. Pictures that cannot be decoded any more are left out. */
-export function opened({ entries, pictures }: Pick<StoredChat, 'entries' | 'pictures'>): Promise<Entry[]> {
+export function opened(
+  { entries, pictures }: Pick<StoredChat, 'entries' | 'pictures'>,
+  elsewhere?: WrittenElsewhere,
+): Promise<Entry[]> {
   return Promise.all(
-    entries.map((entry) => (entry.role === 'user' ? openedQuestion(entry, pictures) : openedAnswer(entry))),
+    entries.map((entry) =>
+      entry.role === 'user' ? openedQuestion(entry, pictures) : openedAnswer(entry, elsewhere),
+    ),
   )
 }
 
@@ -101,8 +112,10 @@ async function openedQuestion({ id, text, pictures }: SavedQuestion, blobs: Stor
   return new Question(text, found, id)
 }
 
-function openedAnswer({ id, text, phase, stats, notices = [], problem }: SavedAnswer): Answer {
+function openedAnswer(saved: SavedAnswer, elsewhere?: WrittenElsewhere): Answer {
+  const { id, text, phase, stats, notices = [], problem } = saved
   const answer = Object.assign(new Answer(id), { text, phase, stats, notices, problem })
-  if (answer.isRunning) answer.phase = 'interrupted'
-  return answer
+  if (!answer.isRunning) return answer
+  if (!elsewhere?.answers.has(id)) return Object.assign(answer, { phase: 'interrupted' })
+  return Object.assign(answer, { phase: 'stop', notices: [...notices, elsewhere.notice] })
 }

@@ -1,6 +1,7 @@
 import { createContext } from 'svelte'
 import type { Example } from '../chat/examples'
-import { Chats, tabKeep, type ChatsOptions } from '../chats/chats.svelte'
+import { Chats, type ChatsOptions } from '../chats/chats.svelte'
+import { tabKeep } from '../chats/tabs'
 import { chatsMessagesOf, type ChatsMessages } from '../text/messages/chats'
 import { nameAndMessage } from '../text/explain'
 import type { RunDataStore } from '../train/run-data'
@@ -11,7 +12,7 @@ import { Theme } from './theme.svelte'
 import { Training } from './training.svelte'
 
 /** The page's ways to what is kept and to its other tabs. */
-export type ChatsPlace = Pick<ChatsOptions, 'open' | 'channel'>
+export type ChatsPlace = Pick<ChatsOptions, 'open' | 'tabs'>
 
 const LIST_KEY = 'trilobite.chats'
 

@@ -70,8 +70,9 @@ export const de = {
       'In einem anderen Tab ist eine neuere Version dieser Seite offen. Laden Sie diese Seite neu, sonst wird hier nichts mehr gespeichert.',
   },
   forked:
-    'Ein anderer Tab hat diesen Chat inzwischen geändert. Was hier gesagt wurde, bleibt als eigener Chat erhalten.',
+    'Ein anderer Tab hat diesen Chat inzwischen geändert oder gelöscht. Was hier gesagt wurde, bleibt als eigener Chat erhalten.',
   removedElsewhere: 'Dieser Chat wurde in einem anderen Tab gelöscht.',
+  answeredElsewhere: 'Diese Antwort schreibt gerade ein anderer Tab.',
   answeringElsewhere: (title: string) => `In „${title}“ wird eine Antwort geschrieben.`,
   showAnswering: 'Zeigen',
 } satisfies ChatsMessages

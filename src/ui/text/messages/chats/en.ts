@@ -68,8 +68,10 @@ export const en = {
     closed:
       'A newer version of this page is open in another tab. Reload this page, else nothing more is kept here.',
   },
-  forked: 'Another tab has changed this chat meanwhile. What was said here is kept as a chat of its own.',
+  forked:
+    'Another tab has changed or deleted this chat meanwhile. What was said here is kept as a chat of its own.',
   removedElsewhere: 'This chat was deleted in another tab.',
+  answeredElsewhere: 'Another tab is writing this answer.',
   answeringElsewhere: (title: string) => `An answer is being written in “${title}”.`,
   showAnswering: 'Show it',
 }

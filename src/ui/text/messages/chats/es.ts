@@ -70,8 +70,10 @@ export const es = {
     closed:
       'Una versión más reciente de esta página está abierta en otra pestaña. Recargue esta página; si no, aquí no se guardará nada más.',
   },
-  forked: 'Otra pestaña ha cambiado este chat entretanto. Lo que se dijo aquí se guarda como un chat aparte.',
+  forked:
+    'Otra pestaña ha cambiado o eliminado este chat entretanto. Lo que se dijo aquí se guarda como un chat aparte.',
   removedElsewhere: 'Este chat se eliminó en otra pestaña.',
+  answeredElsewhere: 'Otra pestaña está escribiendo esta respuesta.',
   answeringElsewhere: (title: string) => `Se está escribiendo una respuesta en «${title}».`,
   showAnswering: 'Mostrarla',
 } satisfies ChatsMessages

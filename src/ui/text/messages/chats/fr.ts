@@ -71,8 +71,9 @@ export const fr = {
       'Une version plus récente de cette page est ouverte dans un autre onglet. Rechargez cette page, sinon plus rien n’y est gardé.',
   },
   forked:
-    'Un autre onglet a modifié cette discussion entre-temps. Ce qui a été dit ici est gardé comme une discussion à part.',
+    'Un autre onglet a modifié ou supprimé cette discussion entre-temps. Ce qui a été dit ici est gardé comme une discussion à part.',
   removedElsewhere: 'Cette discussion a été supprimée dans un autre onglet.',
+  answeredElsewhere: 'Un autre onglet écrit cette réponse.',
   answeringElsewhere: (title: string) => `Une réponse est en cours dans « ${title} ».`,
   showAnswering: 'L’afficher',
 } satisfies ChatsMessages

@@ -63,8 +63,9 @@ export const zh = {
     blocked: '另一个标签页仍打开着此页面的旧版本。关闭它之后，您的对话就会回来。',
     closed: '另一个标签页打开了此页面的新版本。请重新加载此页面，否则这里不会再保存任何内容。',
   },
-  forked: '另一个标签页在此期间更改了此对话。这里的内容已另存为一个对话。',
+  forked: '另一个标签页在此期间更改或删除了此对话。这里的内容已另存为一个对话。',
   removedElsewhere: '此对话已在另一个标签页中删除。',
+  answeredElsewhere: '另一个标签页正在写这个回答。',
   answeringElsewhere: (title: string) => `正在“${title}”中写回答。`,
   showAnswering: '显示',
 } satisfies ChatsMessages
