@@ -17,9 +17,16 @@ const stats = {
   sampling: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, seed: 3 },
 }
 
+const answer: SavedEntry = {
+  role: 'assistant',
+  id: 'a',
+  text: '<img src=x onerror=alert(1)>',
+  phase: 'stop',
+  stats,
+}
 const entries: SavedEntry[] = [
   { role: 'user', id: 'q', text: 'What is\n“it”?', pictures: [{ id, name: 'a.png' }] },
-  { role: 'assistant', id: 'a', text: '<img src=x onerror=alert(1)>', phase: 'stop', stats },
+  answer,
 ]
 
 const chat: StoredChat = {
@@ -91,6 +98,14 @@ test('nothing else that the page knows gets into a file', async () => {
     ] as unknown as SavedEntry[],
   }
   expect(await (await writeArchive([leaky])).text()).not.toContain(secret)
+})
+
+test('numbers that are none, or that an older page did not keep, do not spoil a file', async () => {
+  const old = { model: 'tiny', tokens: 2, tokensPerSecond: Infinity } as typeof stats
+  const { chats } = await readArchive(await writeArchive([{ ...chat, entries: [{ ...answer, stats: old }] }]))
+  expect(chats[0]!.entries[0]).toMatchObject({
+    stats: { tokens: 2, tokensPerSecond: 0, sampling: { seed: 0 } },
+  })
 })
 
 test('a picture of any length survives', async () => {

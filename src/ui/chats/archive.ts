@@ -205,12 +205,12 @@ const PHASES = [
   'interrupted',
 ] as const satisfies readonly AnswerPhase[]
 
-/** Those fields of an answer's numbers that are known. */
-function soundStats({ model, sampling, ...stats }: AnswerStats): AnswerStats {
+/** Those of an answer's numbers that are known; what an older version of the page did not keep is 0. */
+function soundStats({ model, sampling, ...stats }: Partial<AnswerStats>): AnswerStats {
   return {
-    model,
+    model: model ?? '',
     ...pick(stats, NUMBERS),
-    sampling: pick(sampling, SAMPLING),
+    sampling: pick(sampling ?? {}, SAMPLING),
   }
 }
 
@@ -224,8 +224,11 @@ const NUMBERS = [
 ] as const
 const SAMPLING = ['temperature', 'topP', 'topK', 'repetitionPenalty', 'seed'] as const
 
-const pick = <Name extends string>(from: Record<Name, number>, names: readonly Name[]) =>
-  Object.fromEntries(names.map((name) => [name, from[name]])) as Record<Name, number>
+const pick = <Name extends string>(from: Partial<Record<Name, number>>, names: readonly Name[]) =>
+  Object.fromEntries(names.map((name) => [name, Number.isFinite(from[name]) ? from[name] : 0])) as Record<
+    Name,
+    number
+  >
 
 function readStats(stats: Reader): AnswerStats {
   const numbers = <Name extends string>(from: Reader, names: readonly Name[]) =>

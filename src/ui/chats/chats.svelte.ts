@@ -70,7 +70,6 @@ export class Chats {
   #unsaved = new SvelteMap<string, Conversation>()
   /** The database was closed under this page, and stays so. */
   #isClosed = false
-  /** Saves follow one another, so that each knows the revision that the one before made. */
   #saving: Promise<void> = Promise.resolve()
   /** Counts what is to be shown: a chat that was read too late is not. */
   #showings = 0
@@ -142,6 +141,11 @@ export class Chats {
     return title || this.#texts().untitled
   }
 
+  /** Resolves when what was said so far is kept. Saves follow one another: each knows the revision that the one before made. */
+  get saving(): Promise<void> {
+    return this.#saving
+  }
+
   isUnsaved(id: string): boolean {
     return this.#unsaved.has(id)
   }
@@ -183,6 +187,8 @@ export class Chats {
   }
 
   async #read(id: string): Promise<Conversation | undefined> {
+    // What was just said there may be on its way.
+    await this.#saving
     const chat = await this.#attempt((store) => store.load(id))
     if (!chat) return undefined
     const answers = await this.#tabs.answers()
@@ -460,7 +466,6 @@ export class Chats {
   // ---- Other tabs ----
 
   async #hear(told: Told) {
-    await this.#saving
     await this.#refresh()
     if (told.kind === 'all') {
       // Everything may have changed.
@@ -476,6 +481,7 @@ export class Chats {
 
   /** Brings what is shown to what another tab has made of it, unless something is going on here. */
   async #follow() {
+    await this.#saving
     const { shown, answering } = this.#chat
     const revision = this.#revisions.get(shown)
     if (revision === undefined || answering?.conversation === shown || this.#unsaved.has(shown.id)) return
@@ -487,6 +493,7 @@ export class Chats {
       const fresh = await this.#read(shown.id)
       // Meanwhile something may have been asked here.
       if (!fresh || this.#chat.shown !== shown || this.#chat.answering?.conversation === shown) return
+      if (this.#revisions.get(shown) !== revision) return
       this.#show(fresh)
     }
   }
