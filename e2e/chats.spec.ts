@@ -157,6 +157,10 @@ test('an answer goes on in its chat while another is looked at', async ({ visit 
   await expect(visit.engine('ready')).toBeVisible()
   await expect(titles(visit)).toHaveText(['What is this?'])
   expect(await kept(visit.page)).toEqual({ heads: 1, bodies: 1, pictures: 0 })
+  await visit.part('chat-undo').click()
+  await expect(visit.answers).toHaveAttribute('data-phase', 'aborted')
+  await expect(visit.part('thumbnail').getByRole('img')).toHaveJSProperty('naturalWidth', 256)
+  expect(await kept(visit.page)).toEqual({ heads: 2, bodies: 2, pictures: 1 })
 })
 
 test('two tabs show what the other does, and neither overwrites the other', async ({ visit }) => {

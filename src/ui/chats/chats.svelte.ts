@@ -181,9 +181,7 @@ export class Chats {
 
   /** Lets the pictures go of what is kept and not looked at. */
   #letGo(conversation: Conversation) {
-    const { shown, answering } = this.#chat
-    const isHeld = answering?.conversation === conversation || this.#unsaved.has(conversation.id)
-    if (conversation !== shown && !isHeld) release(conversation.entries)
+    if (conversation !== this.#chat.shown && !this.#isBusyWith(conversation)) release(conversation.entries)
   }
 
   async #read(id: string): Promise<Conversation | undefined> {
@@ -195,14 +193,27 @@ export class Chats {
     const notice = this.#texts().answeredElsewhere
     const conversation = new Conversation(await opened(chat, { answers, notice }), id)
     this.#revisions.set(conversation, chat.head.revision)
+    const written = chat.entries.filter(({ id }) => answers.has(id))
+    if (written.length) void this.#readAgain(conversation, written)
     return conversation
+  }
+
+  /** Once another tab has ended what it was writing: its end came with a change, unless that tab was closed. */
+  async #readAgain(conversation: Conversation, written: readonly { id: string }[]) {
+    await Promise.all(written.map(({ id }) => this.#tabs.ended(id)))
+    if (this.#chat.shown === conversation) await this.#renew()
   }
 
   // ---- Saving ----
 
   #save(conversation: Conversation) {
     const { answering } = this.#chat
-    if (answering?.conversation === conversation) this.#tabs.answer(answering.answer.id, answering.ended)
+    if (answering?.conversation === conversation)
+      // Until its end is kept.
+      this.#tabs.answer(
+        answering.answer.id,
+        answering.ended.then(() => this.#saving),
+      )
     this.#saving = this.#saving.then(() => this.#saveNow(conversation))
   }
 
@@ -479,23 +490,30 @@ export class Chats {
     await this.#follow()
   }
 
-  /** Brings what is shown to what another tab has made of it, unless something is going on here. */
+  /** Brings what is shown to what another tab has made of it. */
   async #follow() {
     await this.#saving
-    const { shown, answering } = this.#chat
+    const { shown } = this.#chat
     const revision = this.#revisions.get(shown)
-    if (revision === undefined || answering?.conversation === shown || this.#unsaved.has(shown.id)) return
+    if (revision === undefined || this.#isBusyWith(shown)) return
     const head = this.#heads.find(({ id }) => id === shown.id)
     if (!head) {
       this.startNew()
       this.#tell(this.#texts().removedElsewhere, true)
-    } else if (head.revision !== revision) {
-      const fresh = await this.#read(shown.id)
-      // Meanwhile something may have been asked here.
-      if (!fresh || this.#chat.shown !== shown || this.#chat.answering?.conversation === shown) return
-      if (this.#revisions.get(shown) !== revision) return
-      this.#show(fresh)
-    }
+    } else if (head.revision !== revision) await this.#renew()
+  }
+
+  /** Reads what is shown again, unless something is asked here meanwhile. */
+  async #renew() {
+    const { shown } = this.#chat
+    const revision = this.#revisions.get(shown)
+    const fresh = await this.#read(shown.id)
+    const isAsItWas = this.#chat.shown === shown && this.#revisions.get(shown) === revision
+    if (fresh && isAsItWas && !this.#isBusyWith(shown)) this.#show(fresh)
+  }
+
+  #isBusyWith(conversation: Conversation): boolean {
+    return this.#chat.answering?.conversation === conversation || this.#unsaved.has(conversation.id)
   }
 
   /** Says what came of something. Good news goes by itself. */

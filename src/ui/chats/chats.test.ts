@@ -25,7 +25,7 @@ const full = () => Promise.reject(new DOMException('full', 'QuotaExceededError')
 /** What all tabs of a page have together. */
 function page(store: ChatStore = memoryStore()) {
   const listeners: ((told: Told) => void)[] = []
-  const writing = new Set<string>()
+  const writing = new Map<string, { ended: Promise<void>; end: () => void }>()
   return { store, listeners, writing, kept: new Map<string, unknown>() }
 }
 
@@ -53,8 +53,16 @@ function tab(
     tabs: {
       tell: (told) => listeners.forEach((hear) => hear !== own && hear(told)),
       listen: (hear) => listeners.push((own = hear)),
-      answer: (id, ended) => void (writing.add(id), ended.then(() => writing.delete(id))),
-      answers: async () => writing,
+      answer(id, ended) {
+        let end = () => {}
+        writing.set(id, { ended: new Promise((resolve) => (end = resolve)), end })
+        void ended.then(() => {
+          writing.delete(id)
+          end()
+        })
+      },
+      answers: async () => new Set(writing.keys()),
+      ended: async (id) => writing.get(id)?.ended,
     },
     keep: { read: (name) => kept.get(name) ?? null, write: (name, value) => void kept.set(name, value) },
     modelName: () => 'tiny',
@@ -319,17 +327,25 @@ describe('chats of two tabs', () => {
   })
 
   test('tell an answer that another writes from one that was cut off', async () => {
-    const { shared, here, there } = await two()
+    const { here, there } = await two()
     const { answer } = here.ask('two')
     await vi.waitFor(() => expect(there.chat.entries).toHaveLength(4))
     expect(there.chat.entries[3]).toMatchObject({
       phase: 'stop',
       notices: ['Another tab is writing this answer.'],
     })
-    shared.writing.clear()
-    expect((await open(shared)).chat.entries[3]).toMatchObject({ phase: 'interrupted', notices: [] })
     await answer('B')
     await vi.waitFor(() => expect(there.chat.entries[3]).toMatchObject({ text: 'B', notices: [] }))
+  })
+
+  test('see that the other was closed in mid-answer', async () => {
+    const { shared, here, there } = await two()
+    here.ask('two')
+    await vi.waitFor(() => expect(there.chat.entries[3]).toMatchObject({ phase: 'stop' }))
+    const [id, { end }] = [...shared.writing][0]!
+    shared.writing.delete(id)
+    end()
+    await vi.waitFor(() => expect(there.chat.entries[3]).toMatchObject({ phase: 'interrupted', notices: [] }))
   })
 
   test('one that goes on with what the other has deleted keeps it as a chat of its own', async () => {

@@ -11,6 +11,8 @@ export interface Tabs {
   answer(id: string, ended: Promise<void>): void
   /** Ids of all answers that are being written. */
   answers(): Promise<ReadonlySet<string>>
+  /** Resolves when an answer is no longer being written, also where its tab was closed. */
+  ended(id: string): Promise<void>
 }
 
 const NAME = 'trilobite-chats'
@@ -24,13 +26,17 @@ export function browserTabs(): Tabs {
   return {
     tell: (told) => channel.postMessage(told),
     listen: (hear) => channel.addEventListener('message', ({ data }: MessageEvent<Told>) => hear(data)),
-    answer: (id, ended) => void locks?.request(nameOf(id), () => ended),
+    answer: (id, ended) => void locks?.request(nameOf(id), () => ended).catch(unknown),
     async answers() {
-      const { held = [] } = (await locks?.query()) ?? {}
+      const { held = [] } = (await locks?.query().catch(unknown)) ?? {}
       return new Set(held.map(({ name = '' }) => name.slice(nameOf('').length)))
     },
+    ended: async (id) => locks?.request(nameOf(id), { mode: 'shared' }, () => {}).catch(unknown),
   }
 }
+
+/** Where the browser refuses storage it refuses locks as well: an answer of another tab then seems cut off until it is complete. */
+const unknown = () => undefined
 
 /** What is shown is each tab's own, and what was shown last is where the next one begins. */
 export const tabKeep: Keep = {

@@ -14,7 +14,13 @@ function stage(overrides: Partial<EngineClient> = {}) {
     dispose: () => {},
     ...overrides,
   } as unknown as EngineClient
-  const alone = { tell: () => {}, listen: () => {}, answer: () => {}, answers: async () => new Set<string>() }
+  const alone = {
+    tell: () => {},
+    listen: () => {},
+    answer: () => {},
+    answers: async () => new Set<string>(),
+    ended: async () => {},
+  }
   const chats = { open: async () => memoryStore(), tabs: alone }
   const data = { load: async () => undefined, save: async () => {}, delete: async () => {} }
   return { app: new AppState(() => client, chats, data), client }
