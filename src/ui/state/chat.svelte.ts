@@ -83,13 +83,19 @@ export interface ChatListener {
   done?(outcome: Outcome): void
 }
 
+/** Also on an insecure address, where `crypto.randomUUID` is missing and the page must open to say so. */
+const randomId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  )
+
 /** Questions and answers in their order. */
 export class Conversation {
   /** Its name in what keeps chats; another one where it has to become a chat of its own. */
   id = $state('')
   entries = $state<Entry[]>([])
 
-  constructor(entries: Entry[] = [], id: string = crypto.randomUUID()) {
+  constructor(entries: Entry[] = [], id = randomId()) {
     this.id = id
     this.entries = entries
   }
