@@ -137,17 +137,29 @@ test('an edited question replaces what followed it', async ({ chat }) => {
   expect(encodings(events)).toEqual([true])
 })
 
-test('a new chat in mid-answer starts from nothing', async ({ chat }) => {
+test('a new chat in mid-answer starts from nothing, and the answer goes on in its own', async ({ chat }) => {
   await chat.atFirstText('new-chat')
   await chat.send(long.question, scene.path)
-  await expect(chat.part('example').first()).toBeVisible({ timeout: ANSWER_MS })
-  await expect(chat.engine('ready')).toBeVisible()
+  await expect(chat.part('answering-elsewhere')).toContainText(long.question, { timeout: ANSWER_MS })
+  await expect(chat.part('example').first()).toBeVisible()
+  await expect(chat.engine('ready')).toBeVisible({ timeout: ANSWER_MS })
+  await expect(chat.part('answering-elsewhere')).toBeHidden()
   await expect(chat.answers).toHaveCount(0)
-  expect((await chat.lastTurn()).reply.finish).toBe('aborted')
+  expect((await chat.lastTurn()).reply.tokenIds).toEqual(long.generated_ids)
 
   const { reply } = await chat.ask(digit.turns[0]!.question, digit.path)
   expect(collapsed(reply.promptTokenIds)).toEqual(digit.turns[0]!.input_ids)
   expect(reply.tokenIds).toEqual(digit.turns[0]!.generated_ids)
+
+  // Back in the first, the engine knows its picture, and what it holds of the other is not taken for it.
+  await chat.part('chat-open').filter({ hasText: long.question }).first().click()
+  await expect(chat.text()).toHaveText(long.reply)
+  await chat.forget()
+  await chat.part('regenerate').click()
+  await chat.untilAnswered('stop', 1)
+  const again = await chat.lastTurn()
+  expect(again.reply.tokenIds).toEqual(long.generated_ids)
+  expect(encodings(again.events)).toEqual([true])
 })
 
 test('settings reach the engine: length, temperature and seed', async ({ chat }) => {

@@ -1,3 +1,4 @@
+import { chatOf, keepChats } from './support/chats'
 import { expect, test } from './support/fixtures'
 import { lastingLongTasks } from './support/main-thread'
 import { playEngine } from './support/play'
@@ -70,21 +71,7 @@ test('pictures, scripts and frames in an answer never load', async ({ visit }) =
     '<style>@import "https://example.com/a.css"; body { background: url(https://example.com/b.png) }</style>',
     '[link](https://example.com/card) [bad](javascript:document.title=1) [worse](data:text/html,x)',
   ].join('\n\n')
-  await visit.page.evaluate(async (text) => {
-    const chat = {
-      version: 1,
-      entries: [
-        { role: 'user', id: 'q', text: 'What is this?', pictures: [] },
-        { role: 'assistant', id: 'a', text, phase: 'stop', stats: undefined, problem: undefined },
-      ],
-    }
-    const open = indexedDB.open('trilobite')
-    await new Promise((done) => (open.onsuccess = done))
-    const change = open.result.transaction('chat', 'readwrite')
-    change.objectStore('chat').put(chat, 'current')
-    await new Promise((done) => (change.oncomplete = done))
-    open.result.close()
-  }, said)
+  await keepChats(visit.page, [chatOf('a', 'What is this?', said)])
   await visit.page.reload()
   await expect(visit.text()).toContainText('[picture not loaded: tracker]')
   await expect(visit.text().locator('img, iframe, script, style, object, embed, video')).toHaveCount(0)

@@ -15,14 +15,12 @@ export type Upload = string | { name: string; mimeType: string; buffer: Buffer }
 
 /** One visitor's page, and what a visitor does there. */
 export class Visit {
-  readonly offences: Offences
-
   private constructor(
     readonly page: Page,
     readonly context: BrowserContext,
-    origin: string,
+    readonly offences: Offences,
   ) {
-    this.offences = new Offences(page, origin)
+    offences.watch(page)
   }
 
   /** A fresh visitor, on no page yet. */
@@ -30,7 +28,14 @@ export class Visit {
     const context = await browser.newContext({ baseURL, viewport: { width: 1280, height: 800 } })
     const page = await context.newPage()
     await recordCrossings(page)
-    return new Visit(page, context, new URL(baseURL).origin)
+    return new Visit(page, context, new Offences(new URL(baseURL).origin))
+  }
+
+  /** Another tab of the same visitor, on no page yet; what it does wrong counts against this one. */
+  async beside(): Promise<Visit> {
+    const page = await this.context.newPage()
+    await recordCrossings(page)
+    return new Visit(page, this.context, this.offences)
   }
 
   end(): Promise<void> {

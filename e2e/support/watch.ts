@@ -51,14 +51,16 @@ export class Offences {
   /** Addresses on another origin that were asked for. */
   readonly foreign: string[] = []
 
-  constructor(page: Page, origin: string) {
+  constructor(readonly origin: string) {}
+
+  watch(page: Page) {
     page.on('pageerror', (error) => this.errors.push(`uncaught ${error.name}: ${error.message}`))
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) this.errors.push(`console: ${message.text()}`)
     })
     page.on('request', (request: Request) => {
       const url = new URL(request.url())
-      if (/^https?:|^wss?:/.test(url.protocol) && url.origin !== origin) this.foreign.push(request.url())
+      if (/^https?:|^wss?:/.test(url.protocol) && url.origin !== this.origin) this.foreign.push(request.url())
     })
   }
 

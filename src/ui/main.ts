@@ -2,8 +2,9 @@ import { mount } from 'svelte'
 import { connectEngine } from '../worker/client'
 import { startEngineWorker } from '../worker/start-worker'
 import App from './App.svelte'
+import { openIndexedDb } from './chats/indexed-db-store'
+import { browserTabs } from './chats/tabs'
 import { AppState } from './state/app.svelte'
-import { indexedDbStore } from './state/chat-store'
 import { indexedDbRunData } from './train/run-data'
 import './styles/tokens.css'
 import './styles/base.css'
@@ -11,7 +12,7 @@ import './styles/page.css'
 
 const app = new AppState(
   (onCrash) => connectEngine(startEngineWorker, onCrash),
-  indexedDbStore(),
+  { open: openIndexedDb, tabs: browserTabs() },
   indexedDbRunData(),
 )
 

@@ -7,9 +7,11 @@ const bringsFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Fi
 export class Intake {
   #depth = $state(0)
   #session: Session
+  #take: (files: File[]) => unknown
 
-  constructor(session: Session) {
+  constructor(session: Session, take: (files: File[]) => unknown = (files) => session.draft.add(files)) {
     this.#session = session
+    this.#take = take
   }
 
   get #takes(): boolean {
@@ -26,7 +28,7 @@ export class Intake {
     const files = filesOf(event.clipboardData)
     if (files.length === 0 || !this.#takes) return
     event.preventDefault()
-    void this.#session.draft.add(files)
+    this.#take(files)
   }
 
   readonly ondragenter = (event: DragEvent) => {
@@ -46,6 +48,6 @@ export class Intake {
     if (!bringsFiles(event)) return
     // Without this the browser would leave the page for the file.
     event.preventDefault()
-    if (this.#takes) void this.#session.draft.add(filesOf(event.dataTransfer))
+    if (this.#takes) this.#take(filesOf(event.dataTransfer))
   }
 }

@@ -11,9 +11,6 @@ export interface Picture {
   height: number
 }
 
-/** What is kept of a picture between visits. */
-export type SavedPicture = Pick<Picture, 'id' | 'name' | 'blob'>
-
 export const PICTURE_TYPES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif'] as const
 const MAX_BYTES = 50e6
 
@@ -65,7 +62,8 @@ export async function openPicture(
   return { id, name, blob: copy, url: URL.createObjectURL(copy), width, height }
 }
 
-async function sha256(bytes: ArrayBuffer): Promise<string> {
+/** A hash in hexadecimal digits. */
+export async function sha256(bytes: BufferSource): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -24,8 +24,6 @@ type EventDetails = {
 /** Tells the page what happens. */
 export type Emit = <Name extends keyof EventDetails>(name: Name, detail: EventDetails[Name]) => void
 
-const nothingKept = { load: () => Promise.resolve(undefined), save: () => Promise.resolve() }
-
 /** How long an answer may take to stop before its engine is given back under it. */
 const STOP_MS = 2000
 
@@ -58,10 +56,9 @@ export class ElementSession extends Session {
   #releases = 0
 
   constructor(emit: Emit, hasFocus: () => boolean, home: string) {
-    super({ connect: (onCrash) => engines.lease(onCrash), store: nothingKept, keep: noKeep, home })
+    super({ connect: (onCrash) => engines.lease(onCrash), keep: noKeep, home })
     this.#emit = emit
     this.#hasFocus = hasFocus
-    this.chat.isRestoring = false
     this.chat.listener = {
       token: ({ id }, text, index) => emit('token', { id, text, index }),
       done: (outcome) => {

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { DeviceReport, ModelInfo } from '../../worker/api'
 import type { EngineClient } from '../../worker/client'
+import { memoryStore } from '../chats/memory-store'
 import { AppState } from './app.svelte'
 
 /** A page whose engine loads when a test says so. */
@@ -13,9 +14,16 @@ function stage(overrides: Partial<EngineClient> = {}) {
     dispose: () => {},
     ...overrides,
   } as unknown as EngineClient
-  const chats = { load: async () => undefined, save: async () => {}, delete: async () => {} }
+  const alone = {
+    tell: () => {},
+    listen: () => {},
+    answer: () => {},
+    answers: async () => new Set<string>(),
+    ended: async () => {},
+  }
+  const chats = { open: async () => memoryStore(), tabs: alone }
   const data = { load: async () => undefined, save: async () => {}, delete: async () => {} }
-  return { app: new AppState(() => client, chats as never, data), client }
+  return { app: new AppState(() => client, chats, data), client }
 }
 
 beforeEach(() => {

@@ -7,14 +7,13 @@ import type {
   Reply,
   SamplingOptions,
 } from '../../worker/api'
-import { openPicture, type Picture, type SavedPicture } from '../chat/pictures'
+import type { Picture } from '../chat/pictures'
 import { explain, type Problem } from '../text/explain'
 import { formatPercent, towerName } from '../text/format'
 import { en, type Messages } from '../text/messages/en'
 import type { AnswerProfile } from '../profile/figures'
 import type { Lookable } from '../look/look.svelte'
 import { wordsOf, type Piece } from '../look/words'
-import type { ChatStore } from './chat-store'
 import type { EngineState } from './engine.svelte'
 import type { Settings } from './settings.svelte'
 import { surroundings } from './surroundings'
@@ -84,21 +83,22 @@ export interface ChatListener {
   done?(outcome: Outcome): void
 }
 
-/** A chat as it is kept between visits. */
-export interface SavedChat {
-  version: 1
-  entries: (
-    | { role: 'user'; id: string; text: string; pictures: SavedPicture[] }
-    | {
-        role: 'assistant'
-        id: string
-        text: string
-        phase: AnswerPhase
-        stats: AnswerStats | undefined
-        notices?: readonly string[]
-        problem: Problem | undefined
-      }
-  )[]
+/** Also on an insecure address, where `crypto.randomUUID` is missing and the page must open to say so. */
+const randomId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  )
+
+/** Questions and answers in their order. */
+export class Conversation {
+  /** Its name in what keeps chats; another one where it has to become a chat of its own. */
+  id = $state('')
+  entries = $state<Entry[]>([])
+
+  constructor(entries: Entry[] = [], id = randomId()) {
+    this.id = id
+    this.entries = entries
+  }
 }
 
 /**
@@ -125,61 +125,59 @@ export function toMessages(entries: readonly Entry[], systemPrompt: string): Cha
   return messages
 }
 
-/** The conversation on the page. It outlives models, lost devices and reloads of the page. */
+/** The conversation on the page, and the answer that is being written, which may be another's. It outlives models and lost devices. */
 export class Chat {
-  entries = $state<Entry[]>([])
-  /** The answer the engine can still look into, and with what; the next question ends that. */
-  #lookable = $state.raw<{ answer: Answer; model: ModelInfo; what: Lookable }>()
+  /** What is on the page. */
+  shown = $state.raw(new Conversation())
+  /** The answer the engine can still look into, by its id, and with what; the next question ends that. */
+  #lookable = $state.raw<{ id: string; model: ModelInfo; words: Lookable['words'] }>()
   /** True until the last visit's chat has been read. */
-  isRestoring = $state(true)
+  isRestoring = $state(false)
 
   listener: ChatListener = {}
+  /** Told when a question was asked, when its answer has ended, and when what was said has been taken back. */
+  keep: (conversation: Conversation) => void = () => {}
 
-  readonly running = $derived(this.entries.find((e): e is Answer => e.role === 'assistant' && e.isRunning))
+  /** What the engine is answering; `ended` resolves when that was given to `keep`. */
+  answering = $state.raw<{ conversation: Conversation; answer: Answer; ended: Promise<void> }>()
 
   #engine: EngineState
   #settings: Settings
-  #store: ChatStore
   #say: (text: string) => void
   #texts: () => Messages
 
-  constructor(
-    engine: EngineState,
-    settings: Settings,
-    store: ChatStore,
-    say: (text: string) => void,
-    texts = () => en,
-  ) {
+  constructor(engine: EngineState, settings: Settings, say: (text: string) => void, texts = () => en) {
     this.#engine = engine
     this.#settings = settings
-    this.#store = store
     this.#say = say
     this.#texts = texts
   }
 
-  /** What can be looked into of an answer; undefined once the engine holds another, or the model went. */
-  lookable(answer: Answer): Lookable | undefined {
-    const last = this.#lookable
-    return last?.answer === answer && last.model === this.#engine.model ? last.what : undefined
+  get entries(): Entry[] {
+    return this.shown.entries
   }
 
-  async restore() {
-    try {
-      const saved = await this.#store.load()
-      if (saved && this.entries.length === 0)
-        this.entries = await Promise.all(saved.entries.map(restoreEntry))
-    } catch {
-      // A chat that cannot be read back is not worth keeping the page from opening.
-    } finally {
-      this.isRestoring = false
-    }
+  get running(): Answer | undefined {
+    return this.answering?.answer
+  }
+
+  /** What can be looked into of an answer on the page; undefined once the engine holds another, or the model went. */
+  lookable(answer: Answer): Lookable | undefined {
+    const last = this.#lookable
+    if (last?.id !== answer.id || last.model !== this.#engine.model) return undefined
+    const before = this.entries.slice(
+      0,
+      this.entries.findIndex(({ id }) => id === answer.id),
+    )
+    const pictures = before.flatMap((entry) => (entry.role === 'user' ? entry.pictures : []))
+    return { words: last.words, pictures, towers: last.model.towers.map(towerName) }
   }
 
   /** Resolves to nothing where it could not be asked. */
   async send(text: string, pictures: Picture[]): Promise<Outcome | undefined> {
     if (!this.#engine.isReady || this.running || !text.trim()) return undefined
     this.entries.push(new Question(text.trim(), pictures))
-    return this.#answer()
+    return this.#answer(this.shown)
   }
 
   /** Answers the question before `answer` again; what followed is dropped. */
@@ -187,7 +185,7 @@ export class Chat {
     const index = this.entries.indexOf(answer)
     if (!this.#engine.isReady || this.running || index < 1) return
     release(this.entries.splice(index))
-    await this.#answer()
+    await this.#answer(this.shown)
   }
 
   /** Puts a new text in place of a question and asks again; what followed is dropped. */
@@ -196,32 +194,37 @@ export class Chat {
     if (!this.#engine.isReady || this.running || index < 0 || !text.trim()) return
     release(this.entries.splice(index + 1))
     question.text = text.trim()
-    await this.#answer()
+    await this.#answer(this.shown)
   }
 
   async stop() {
     if (this.running) await this.#engine.abort()
   }
 
+  /** Takes back all that was said on the page. */
   async clear() {
     await this.stop()
-    const gone = this.entries
-    this.entries = []
+    const { shown } = this
+    const gone = shown.entries
+    shown.entries = []
     this.#lookable = undefined
     release(gone)
-    await this.save()
+    this.keep(shown)
   }
 
-  async #answer(): Promise<Outcome> {
-    const messages = toMessages(this.entries, this.#settings.data.systemPrompt)
+  async #answer(conversation: Conversation): Promise<Outcome> {
+    const messages = toMessages(conversation.entries, this.#settings.data.systemPrompt)
     const sampling = this.#settings.sampling()
     const { maxNewTokens, isProfiling: profile } = this.#settings.data
     const answer = new Answer()
     const pieces: Piece[] = []
     this.#lookable = undefined
-    this.entries.push(answer)
+    conversation.entries.push(answer)
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    this.answering = { conversation, answer, ended }
     this.#say(this.#texts().announcements.generating)
-    void this.save()
+    this.keep(conversation)
 
     const stream = new Painter((text) => (answer.text += text))
     let outcome: Outcome
@@ -246,7 +249,7 @@ export class Chat {
       answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
       answer.profile = reply.profile && this.#profileOf(reply.profile, answer.stats)
       answer.phase = reply.finish
-      this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
+      this.#keepLookable(conversation, answer, wordsOf(pieces, reply.tokenIds.length))
       const { answerStopped, answerComplete } = this.#texts().announcements
       this.#say(reply.finish === 'aborted' ? answerStopped : answerComplete)
       outcome = { answer, reply }
@@ -265,8 +268,10 @@ export class Chat {
     } finally {
       answer.activity = ''
       answer.progress = undefined
+      this.answering = undefined
     }
-    await this.save()
+    this.keep(conversation)
+    end()
     this.listener.done?.(outcome)
     return outcome
   }
@@ -288,57 +293,17 @@ export class Chat {
     }
   }
 
-  #keepLookable(answer: Answer, words: Lookable['words']) {
+  #keepLookable({ entries }: Conversation, { id }: Answer, words: Lookable['words']) {
     const { model } = this.#engine
-    const pictures = this.entries.flatMap((entry) => (entry.role === 'user' ? entry.pictures : []))
-    if (!model || !words.length || !pictures.length) return
-    this.#lookable = { answer, model, what: { words, pictures, towers: model.towers.map(towerName) } }
-  }
-
-  /** Keeps the chat for the next visit. Storage that is full or forbidden costs only that. */
-  async save() {
-    const entries = this.entries.map((entry): SavedChat['entries'][number] =>
-      entry.role === 'user'
-        ? {
-            role: 'user',
-            id: entry.id,
-            text: entry.text,
-            pictures: entry.pictures.map(({ id, name, blob }) => ({ id, name, blob })),
-          }
-        : {
-            role: 'assistant',
-            id: entry.id,
-            text: entry.text,
-            phase: entry.phase,
-            stats: entry.stats,
-            notices: entry.notices,
-            problem: entry.problem,
-          },
-    )
-    await this.#store.save({ version: 1, entries }).catch(() => {})
+    const sawPictures = entries.some((entry) => entry.role === 'user' && entry.pictures.length > 0)
+    if (model && words.length && sawPictures) this.#lookable = { id, model, words }
   }
 }
 
 /** Lets the pictures of entries go that nobody sees any more. */
-function release(entries: readonly Entry[]) {
+export function release(entries: readonly Entry[]) {
   for (const entry of entries)
     if (entry.role === 'user') for (const { url } of entry.pictures) URL.revokeObjectURL(url)
-}
-
-async function restoreEntry(saved: SavedChat['entries'][number]): Promise<Entry> {
-  if (saved.role === 'user') {
-    const opened = await Promise.allSettled(saved.pictures.map(({ blob, name }) => openPicture(blob, name)))
-    const pictures = opened.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    return new Question(saved.text, pictures, saved.id)
-  }
-  const answer = new Answer(saved.id)
-  answer.text = saved.text
-  answer.phase = saved.phase
-  answer.stats = saved.stats
-  answer.notices = saved.notices ?? []
-  answer.problem = saved.problem
-  if (answer.isRunning) answer.phase = 'interrupted'
-  return answer
 }
 
 /** Undefined where there is nothing to show yet. */

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AskEvent, AskRequest, Reply } from '../../worker/api'
 import type { Picture } from '../chat/pictures'
 import { messagesOf, type Language, type Messages } from '../text/messages'
-import { Answer, Chat, Question, toMessages, type SavedChat } from './chat.svelte'
+import { Answer, Chat, Conversation, Question, toMessages } from './chat.svelte'
 import type { EngineState } from './engine.svelte'
 import { DEFAULTS, soundSettings, type Settings } from './settings.svelte'
 
@@ -39,16 +39,18 @@ function stage(
     abort: vi.fn(),
   }
   const settings = { data: { ...DEFAULTS }, sampling: () => ({ temperature: 0 }) }
-  const saved: SavedChat[] = []
+  /** What was to be kept, in order: phases of answers, each time. */
+  const kept: [id: string, ...phases: string[]][] = []
   const said: string[] = []
   const chat = new Chat(
     engine as unknown as EngineState,
     settings as unknown as Settings,
-    { load: async () => saved.at(-1), save: async (value) => void saved.push(structuredClone(value)) },
     (text) => said.push(text),
     texts,
   )
-  return { chat, engine, saved, said, settings }
+  chat.keep = ({ id, entries }) =>
+    kept.push([id, ...entries.map((entry) => (entry.role === 'user' ? 'asked' : entry.phase))])
+  return { chat, engine, kept, said, settings }
 }
 
 describe('toMessages', () => {
@@ -78,7 +80,7 @@ describe('toMessages', () => {
 describe('chat', () => {
   test('streams an answer, announces its start and end, and keeps it', async () => {
     const seen: string[] = []
-    const { chat, said, saved } = stage(async (_request, onEvent) => {
+    const { chat, said, kept } = stage(async (_request, onEvent) => {
       onEvent({ type: 'prefill', promptTokens: 9, reusedTokens: 3, imageTokens: 0 })
       seen.push((chat.entries[1] as Answer).activity)
       onEvent({ type: 'token', text: 'Yes', tokenId: 1, index: 0 })
@@ -93,7 +95,11 @@ describe('chat', () => {
     ])
     expect((chat.entries[1] as Answer).stats).toMatchObject({ tokens: 2, reusedTokens: 3, model: 'tiny' })
     expect(said).toEqual(['Generating', 'Answer complete'])
-    expect(saved.at(-1)!.entries).toHaveLength(2)
+    const { id } = chat.shown
+    expect(kept).toEqual([
+      [id, 'asked', 'waiting'],
+      [id, 'asked', 'stop'],
+    ])
   })
 
   test('regenerating and resending drop what followed', async () => {
@@ -121,18 +127,22 @@ describe('chat', () => {
     expect(chat.entries[3]).toMatchObject({ phase: 'lost', problem: undefined })
   })
 
-  test('a saved chat comes back, an unfinished answer as interrupted', async () => {
-    const { chat, saved } = stage(async () => reply('A'))
-    saved.push({
-      version: 1,
-      entries: [
-        { role: 'user', id: 'q', text: 'one', pictures: [] },
-        { role: 'assistant', id: 'a', text: 'Ye', phase: 'streaming', stats: undefined, problem: undefined },
-      ],
-    })
-    await chat.restore()
-    expect(chat.isRestoring).toBe(false)
-    expect(chat.entries[1]).toMatchObject({ id: 'a', text: 'Ye', phase: 'interrupted' })
+  test('an answer goes on in its own conversation while another is shown', async () => {
+    let finish = (_reply: Reply) => {}
+    const { chat, kept } = stage(() => new Promise((resolve) => (finish = resolve)))
+    const first = chat.shown
+    const sent = chat.send('one', [])
+    const { ended } = chat.answering!
+    chat.shown = new Conversation()
+    expect(chat.running).toBe(first.entries[1])
+    expect(await chat.send('two', [])).toBeUndefined()
+    expect(chat.entries).toEqual([])
+    finish(reply('A'))
+    await sent
+    await ended
+    expect(chat.running).toBeUndefined()
+    expect([first.entries[1]!.text, kept.at(-1)]).toEqual(['A', [first.id, 'asked', 'stop']])
+    expect(chat.entries).toEqual([])
   })
 
   test('the newest answer about a picture can be looked into, with all pictures so far', async () => {
@@ -156,6 +166,8 @@ describe('chat', () => {
     await chat.send('And this?', [picture('b')])
     const second = chat.entries[3] as Answer
     expect(chat.lookable(first)).toBeUndefined()
+    // Read again from where it was kept, it is the same answer.
+    expect(chat.lookable(new Answer(second.id))).toEqual(chat.lookable(second))
     expect(chat.lookable(second)!.pictures.map(({ id }) => id)).toEqual(['a', 'b'])
     // Another model holds nothing of it.
     Object.assign(engine, { model: { ...model } })
@@ -197,7 +209,7 @@ describe('chat', () => {
 
   test('a tower that is fetched shows how far it is, and a notice stays with the answer', async () => {
     const seen: [string, string][] = []
-    const { chat, saved } = stage(async (_request, onEvent) => {
+    const { chat } = stage(async (_request, onEvent) => {
       const note = () => {
         const { phase, activity } = chat.entries[1] as Answer
         seen.push([phase, activity])
@@ -226,7 +238,6 @@ describe('chat', () => {
       ['encoding', fetching],
     ])
     expect((chat.entries[1] as Answer).notices).toEqual(['The picture stands elsewhere.'])
-    expect(saved.at(-1)!.entries[1]).toMatchObject({ notices: ['The picture stands elsewhere.'] })
   })
 
   test('says what it does in the language of the moment', async () => {

@@ -4,7 +4,6 @@ import type { Problem, Remedy } from '../text/explain'
 import { messagesOf, type Language, type MessageOverrides, type Messages } from '../text/messages'
 import { laidOver } from '../text/messages/overrides'
 import { Chat } from './chat.svelte'
-import type { ChatStore } from './chat-store'
 import { Draft } from './draft.svelte'
 import { EngineState, type Connect } from './engine.svelte'
 import { ModelPicker } from './models.svelte'
@@ -27,8 +26,6 @@ export interface Parts {
 
 export interface SessionOptions {
   connect: Connect
-  /** Where the chat is kept between visits. */
-  store: ChatStore
   /** Where settings are kept between visits. */
   keep: Keep
   /** Folder of the bundled models. Default: `models/` beside the page. */
@@ -63,14 +60,13 @@ export class Session {
   /** Height of what the chat scrolls in, in pixels. */
   paneHeight = $state(0)
 
-  constructor({ connect, store, keep, home }: SessionOptions) {
+  constructor({ connect, keep, home }: SessionOptions) {
     this.settings = new Settings(keep)
     this.engine = new EngineState(connect, () => this.texts)
     this.models = new ModelPicker(this.engine, keep, home, () => this.texts)
     this.chat = new Chat(
       this.engine,
       this.settings,
-      store,
       (text) => this.say(text),
       () => this.texts,
     )

@@ -16,9 +16,8 @@ function stage() {
     abort: async () => {},
     dispose: () => {},
   } as unknown as EngineClient
-  const store = { load: async () => undefined, save: async () => {} }
   const keep = { read: () => undefined, write: () => {} }
-  return new Session({ connect: () => client, store, keep })
+  return new Session({ connect: () => client, keep })
 }
 
 test('texts follow the language and a page’s own words', () => {

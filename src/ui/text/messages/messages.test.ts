@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { chatsMessagesOf } from './chats'
 import { en } from './en'
 import { closestLanguage, LANGUAGES, messagesOf, type Language } from './index'
 import { laidOver } from './overrides'
@@ -13,7 +14,10 @@ function leavesOf(messages: object, path = ''): [string, Leaf][] {
   })
 }
 
-const english = new Map(leavesOf(en))
+/** All words of a language, those that elements do not carry included. */
+const wordsOf = (language: Language) => ({ ...messagesOf(language), chats: chatsMessagesOf(language) })
+
+const english = new Map(leavesOf(wordsOf('en')))
 const others = (Object.keys(LANGUAGES) as Language[]).filter((language) => language !== 'en')
 
 /** Sample values, recognisable in what a function says: no sentence has them by itself. */
@@ -28,11 +32,12 @@ const SHARED = [
   /^profile\.(kernel|dispatches|milliseconds|rate)$/,
   /^keys\.(enter|shift|control|escape)$/,
   /^models\.(plan\.architecture|load\.config)$/,
+  /^chats\.markdown\.locale$/,
   /^models\.catalogue\..*\.licence$/,
 ]
 
 describe.each(others)('%s', (language) => {
-  const leaves = leavesOf(messagesOf(language))
+  const leaves = leavesOf(wordsOf(language))
 
   test('says everything English says, of the same values, and nothing else', () => {
     const shape = (entries: Iterable<[string, Leaf]>) =>
