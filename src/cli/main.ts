@@ -129,10 +129,11 @@ function f32Tensor([name, { shape, data }]: [string, DebugTensors[string]]): Ten
 }
 
 function statsLine(reply: Reply): string {
-  const { tokenIds, tokensPerSecond, prefillMs, promptTokens, imageTokens, reusedTokens, finish } = reply
-  const reused = reusedTokens > 0 ? `, ${reusedTokens} reused` : ''
+  const { generatedTokens, tokensPerSecond, prefillMs, promptTokens, imageTokens, reusedTokens, finish } =
+    reply
+  const reused = reusedTokens ? `, ${reusedTokens} reused` : ''
   return (
-    `[${tokenIds.length} tokens, ${tokensPerSecond.toFixed(1)} tokens/s, first after ${(prefillMs / 1e3).toFixed(2)} s; ` +
+    `[${generatedTokens} tokens, ${tokensPerSecond.toFixed(1)} tokens/s, first after ${(prefillMs / 1e3).toFixed(2)} s; ` +
     `prompt ${promptTokens} tokens, ${imageTokens} of them images${reused}; ended by ${finish}]`
   )
 }

@@ -30,18 +30,19 @@ import { MemoryRuns, type RunFiles } from '../model/train/run-store'
 import type {
   AskEvent,
   AskRequest,
+  CheckpointLocation,
   DeviceReport,
   EngineApi,
   EngineEvent,
   GpuMemory,
   LoadOptions,
   LoadProgress,
+  LocalModelInfo,
+  LocalReply,
   Look,
   LookRequest,
-  ModelInfo,
   ModelPlan,
   ModelSource,
-  Reply,
 } from './api'
 import { debugForward, type DebugTensors } from './debug-forward'
 import { describeModel, describePlan } from './descriptions'
@@ -158,8 +159,9 @@ export class Engine implements EngineApi {
     }
   }
 
-  plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
-    return this.planFrom(openSource(source), options, this.othersOf(source, options))
+  async plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
+    const checkpoint = checkpointOf(source)
+    return this.planFrom(openSource(checkpoint), options, this.othersOf(checkpoint, options))
   }
 
   async planFrom(
@@ -171,8 +173,13 @@ export class Engine implements EngineApi {
     return describePlan(await openModel(source, this.completed(others)), gpu, options)
   }
 
-  load(source: ModelSource, options: LoadOptions, onProgress: (p: LoadProgress) => void): Promise<ModelInfo> {
-    return this.loadFrom(openSource(source), options, onProgress, this.othersOf(source, options))
+  async load(
+    source: ModelSource,
+    options: LoadOptions,
+    onProgress: (p: LoadProgress) => void,
+  ): Promise<LocalModelInfo> {
+    const checkpoint = checkpointOf(source)
+    return this.loadFrom(openSource(checkpoint), options, onProgress, this.othersOf(checkpoint, options))
   }
 
   /** `load` for any byte source, such as a disk folder in Node. */
@@ -181,7 +188,7 @@ export class Engine implements EngineApi {
     options: LoadOptions,
     onProgress: (p: LoadProgress) => void,
     others: OtherSources = {},
-  ): Promise<ModelInfo> {
+  ): Promise<LocalModelInfo> {
     this.loading?.abort()
     this.stopAnswering()
     const controller = new AbortController()
@@ -229,7 +236,7 @@ export class Engine implements EngineApi {
     this.loading?.abort()
   }
 
-  ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply> {
+  ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<LocalReply> {
     const controller = new AbortController()
     this.answering.add(controller)
     const answer = (signal: AbortSignal) =>
@@ -306,7 +313,7 @@ export class Engine implements EngineApi {
     request: AskRequest,
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<LocalReply> {
     const profiler = Profiler.start(this.requireModel('ask').vlm.gpu)
     try {
       const reply = await this.answer(request, onEvent, signal)
@@ -323,7 +330,7 @@ export class Engine implements EngineApi {
     request: AskRequest,
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<LocalReply> {
     const started = performance.now()
     if (signal.aborted) return emptyReply(0)
     const model = this.requireModel('ask')
@@ -365,6 +372,7 @@ export class Engine implements EngineApi {
     return {
       text: text.value,
       finish,
+      generatedTokens: tokenIds.length,
       tokenIds,
       // Signed: pictures of checkpoints without an <image> token are -200, as their projects have it.
       promptTokenIds: Array.from(new Int32Array(prompt.ids.buffer)),
@@ -379,7 +387,7 @@ export class Engine implements EngineApi {
   }
 
   /** Repositories a model refers to lie where it lies; the token goes along, as both are on one endpoint. */
-  private othersOf(source: ModelSource, { base }: LoadOptions): OtherSources {
+  private othersOf(source: CheckpointLocation, { base }: LoadOptions): OtherSources {
     const hub =
       source.kind === 'hub'
         ? {
@@ -461,4 +469,10 @@ export class Engine implements EngineApi {
     this.model = undefined
     this.lastTurn = undefined
   }
+}
+
+/** Throws: ConfigError for a model on a server, with which this engine has nothing to do. */
+function checkpointOf(source: ModelSource): CheckpointLocation {
+  if (source.kind !== 'endpoint') return source
+  throw new ConfigError('source: expected a checkpoint to compute with, got a server that answers; ask it instead')
 }

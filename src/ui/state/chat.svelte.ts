@@ -26,10 +26,12 @@ export type AnswerPhase =
 /** Numbers shown under an answer. */
 export interface AnswerStats {
   model: string
-  tokens: number
-  promptTokens: number
-  imageTokens: number
-  reusedTokens: number
+  /** Host that answered, where it was not this device. What it did not tell is left out. */
+  server?: string
+  tokens?: number
+  promptTokens?: number
+  imageTokens?: number
+  reusedTokens?: number
   firstTokenMs: number
   tokensPerSecond: number
   sampling: SamplingOptions
@@ -243,10 +245,10 @@ export class Chat {
       })
       stream.close()
       answer.text = reply.text
-      answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
+      answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '', this.#engine.model?.server)
       answer.profile = reply.profile && this.#profileOf(reply.profile, answer.stats)
       answer.phase = reply.finish
-      this.#keepLookable(answer, wordsOf(pieces, reply.tokenIds.length))
+      this.#keepLookable(answer, reply.tokenIds ? wordsOf(pieces, reply.tokenIds.length) : [])
       const { answerStopped, answerComplete } = this.#texts().announcements
       this.#say(reply.finish === 'aborted' ? answerStopped : answerComplete)
       outcome = { answer, reply }
@@ -372,10 +374,16 @@ function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Message
   }
 }
 
-function statsOf(reply: Reply, sampling: SamplingOptions, model: string): AnswerStats {
+function statsOf(
+  reply: Reply,
+  sampling: SamplingOptions,
+  model: string,
+  server: string | undefined,
+): AnswerStats {
   return {
     model,
-    tokens: reply.tokenIds.length,
+    ...(server !== undefined && { server }),
+    tokens: reply.generatedTokens,
     promptTokens: reply.promptTokens,
     imageTokens: reply.imageTokens,
     reusedTokens: reply.reusedTokens,
