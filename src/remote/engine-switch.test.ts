@@ -94,6 +94,7 @@ test('a server that is not there leaves the model as it is', async () => {
 
 test('what a server cannot give is refused with the reason; all else goes on', async () => {
   const { engine, calls } = setUp()
+  await engine.watch(() => {})
   await engine.load(there(), OPTIONS, () => {})
   await expect(engine.look({ kind: 'word', tokens: [0] })).rejects.toMatchObject({
     name: 'ConfigError',

@@ -41,12 +41,16 @@ function engineSwitch(connect: Connect, onCrash: (error: Error) => void): Engine
       if (!remote) onCrash(error)
     })
     local = client
+    if (watchers.length) listen(client)
+    return client
+  }
+
+  function listen(client: EngineClient) {
     client
       .watch((event) => {
         if (client === local && !remote) for (const tell of watchers) tell(event)
       })
       .catch(() => {}) // what crashed is told by onCrash
-    return client
   }
 
   async function open(source: EndpointLocation): Promise<EndpointModel> {
@@ -107,7 +111,7 @@ function engineSwitch(connect: Connect, onCrash: (error: Error) => void): Engine
     },
     gpuMemory: async () => local?.gpuMemory() ?? { allocatedBytes: 0, peakBytes: 0 },
     async watch(onEvent) {
-      watchers.push(onEvent)
+      if (watchers.push(onEvent) === 1 && local) listen(local)
     },
     dispose() {
       opening?.abort(cancelled())

@@ -165,6 +165,12 @@ export class Chat {
     return last?.answer === answer && last.model === this.#engine.model ? last.what : undefined
   }
 
+  /** Whether a picture was sent with the question of an answer, or before it. */
+  hasPicturesBefore(answer: Answer): boolean {
+    const before = this.entries.slice(0, this.entries.indexOf(answer))
+    return before.some((entry) => entry.role === 'user' && entry.pictures.length > 0)
+  }
+
   async restore() {
     try {
       const saved = await this.#store.load()
