@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { MockServer } from '../remote/testing/mock-server'
 import type { AskEvent, AskRequest, DeviceReport, LoadOptions, ModelSource, Reply } from '../worker/api'
 import type { EngineClient } from '../worker/client'
 import type { RunInfo, TrainingEvent, TrainingRequest } from '../worker/training-api'
@@ -39,6 +40,36 @@ describe('opening', () => {
 
   test('the device is told of', async () => {
     expect((await engine().open()).device).toBe(FIT)
+  })
+})
+
+describe('a server', () => {
+  test('is connected to without an engine, which a checkpoint starts', async () => {
+    const server = await MockServer.start()
+    try {
+      const { calls } = engine()
+      const connect = vi.fn(() => ({
+        load: async () => ({ model: 'x' }),
+        dispose: () => void calls.disposed++,
+      }))
+      const trilobite = await Trilobite.connect({ baseUrl: server.baseUrl }, { connect: connect as never })
+      expect(trilobite.device.ok).toBe(false)
+      expect((await trilobite.ask('?').reply).text).toBe('Two shapes.')
+      expect(connect).not.toHaveBeenCalled()
+      await trilobite.load('a/b')
+      trilobite.close()
+      expect(calls.disposed).toBe(1)
+    } finally {
+      await server.stop()
+    }
+  })
+
+  test('that is none is an error', async () => {
+    await expect(
+      Trilobite.connect({ baseUrl: 'nonsense' }, { connect: vi.fn() as never }),
+    ).rejects.toMatchObject({
+      name: 'EndpointError',
+    })
   })
 })
 

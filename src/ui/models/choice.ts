@@ -146,7 +146,7 @@ export function parseEndpoint(text: string, refusals: Refusals = en.models.addre
 export function parseServer(
   text: string,
   refusals: Refusals = en.models.address,
-  pageUrl = location.href,
+  pageProtocol = globalThis.location?.protocol,
 ): ServerChoice {
   const address = text.trim()
   const whole = /^[a-z]+:\/\//i.test(address)
@@ -154,7 +154,7 @@ export function parseServer(
     : `${isOwnHost(address) ? 'http' : 'https'}://${address}`
   const url = parseUrl(whole, refusals)
   if (!/^https?:$/.test(url.protocol)) throw new Error(refusals.malformed(address))
-  if (url.protocol === 'http:' && new URL(pageUrl).protocol === 'https:' && !isLoopback(url))
+  if (url.protocol === 'http:' && pageProtocol === 'https:' && !isLoopback(url))
     throw new Error(refusals.mixed)
   const path = url.pathname.replace(/\/+$/, '').replace(/\/(?:chat\/completions|models)$/, '')
   return { kind: 'endpoint', baseUrl: `${url.origin}${path || '/v1'}` }
