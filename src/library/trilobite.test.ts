@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from 'vitest'
-import { MockServer } from '../remote/testing/mock-server'
 import type { AskEvent, AskRequest, DeviceReport, LoadOptions, ModelSource, Reply } from '../worker/api'
 import type { EngineClient } from '../worker/client'
 import type { RunInfo, TrainingEvent, TrainingRequest } from '../worker/training-api'
@@ -45,22 +44,25 @@ describe('opening', () => {
 
 describe('a server', () => {
   test('is connected to without an engine, which a checkpoint starts', async () => {
-    const server = await MockServer.start()
+    const answer = { choices: [{ message: { content: 'Two shapes.' }, finish_reason: 'stop' }] }
+    vi.stubGlobal('fetch', async (url: string) =>
+      Response.json(url.endsWith('/models') ? { data: [{ id: 'tiny' }] } : answer),
+    )
     try {
-      const { calls } = engine()
-      const connect = vi.fn(() => ({
-        load: async () => ({ model: 'x' }),
-        dispose: () => void calls.disposed++,
-      }))
-      const trilobite = await Trilobite.connect({ baseUrl: server.baseUrl }, { connect: connect as never })
+      const dispose = vi.fn()
+      const connect = vi.fn(() => ({ load: async () => ({ model: 'x' }), dispose }))
+      const trilobite = await Trilobite.connect(
+        { baseUrl: 'https://gpu.example/v1' },
+        { connect: connect as never },
+      )
       expect(trilobite.device.ok).toBe(false)
       expect((await trilobite.ask('?').reply).text).toBe('Two shapes.')
       expect(connect).not.toHaveBeenCalled()
       await trilobite.load('a/b')
       trilobite.close()
-      expect(calls.disposed).toBe(1)
+      expect(dispose).toHaveBeenCalledOnce()
     } finally {
-      await server.stop()
+      vi.unstubAllGlobals()
     }
   })
 

@@ -4,9 +4,6 @@ import type { EngineState, LoadTarget } from './engine.svelte'
 import { ModelPicker } from './models.svelte'
 import { localKeep } from './storage'
 
-const { listModels } = vi.hoisted(() => ({ listModels: vi.fn() }))
-vi.mock('../../remote/list-models', () => ({ listModels }))
-
 const stored = new Map<string, string>()
 
 beforeEach(() => {
@@ -58,8 +55,14 @@ test('GPU memory is remembered, and the bundled model has its own defaults', asy
   expect(next.options).toEqual({ dtype: 'auto' })
 })
 
+/** Servers that list these models. */
+const serve = (names: (host: string) => string[] | Promise<string[]>) =>
+  vi.stubGlobal('fetch', async (url: string) =>
+    Response.json({ data: (await names(new URL(url).host)).map((id) => ({ id })) }),
+  )
+
 test('a server is asked for its models; the only one is taken, and nothing is planned', async () => {
-  listModels.mockResolvedValue([{ id: 'llava' }])
+  serve(() => ['llava'])
   const { engine, picker } = stage()
   await picker.choose({ kind: 'endpoint', baseUrl: 'https://gpu.example/v1' })
   expect(picker.server.names).toEqual(['llava'])
@@ -72,7 +75,7 @@ test('a server is asked for its models; the only one is taken, and nothing is pl
 })
 
 test('the key of a server is for its origin alone, and kept nowhere', async () => {
-  listModels.mockResolvedValue([{ id: 'a' }, { id: 'b' }])
+  serve(() => ['a', 'b'])
   const { picker } = stage()
   const at = (host: string) => ({ kind: 'endpoint' as const, baseUrl: `https://${host}/v1`, model: 'a' })
   await picker.choose(at('one.example'))
@@ -92,18 +95,15 @@ test('the key of a server is for its origin alone, and kept nowhere', async () =
 
 test('what keeps a server from listing its models is told; an earlier answer does not overtake a later one', async () => {
   const { picker } = stage()
-  listModels.mockRejectedValueOnce(
-    Object.assign(new Error('endpoint denied: x answered 401.'), { name: 'EndpointError' }),
-  )
+  vi.stubGlobal('fetch', async () => new Response('', { status: 401 }))
   await picker.choose({ kind: 'endpoint', baseUrl: 'https://x.example/v1' })
   expect(picker.server.problem?.title).toBe('The server wants an API key that may use this model.')
-  let answer: (models: unknown) => void = () => {}
-  listModels
-    .mockReturnValueOnce(new Promise((resolve) => (answer = resolve)))
-    .mockResolvedValueOnce([{ id: 'new' }])
+  let answer: (models: string[]) => void = () => {}
+  const slow = new Promise<string[]>((resolve) => (answer = resolve))
+  serve((host) => (host === 'slow.example' ? slow : ['new']))
   const first = picker.choose({ kind: 'endpoint', baseUrl: 'https://slow.example/v1' })
   await picker.choose({ kind: 'endpoint', baseUrl: 'https://quick.example/v1' })
-  answer([{ id: 'old' }])
+  answer(['old'])
   await first
   expect(picker.server.names).toEqual(['new'])
   expect(picker.choice).toMatchObject({ baseUrl: 'https://quick.example/v1', model: 'new' })
