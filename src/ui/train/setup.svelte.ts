@@ -328,6 +328,7 @@ export function reasonToWait(
   if (engine.status === 'loading') return 'The model is being loaded.'
   if (engine.status === 'answering') return 'An answer is being written.'
   if (!engine.isReady) return 'Load a model first.'
+  if (engine.model?.server) return 'Load a model on this device first.'
   if (setup.planProblem && !setup.isPlanStale) return 'It cannot be trained so: the plan says why.'
   return ''
 }
