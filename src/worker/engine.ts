@@ -474,5 +474,7 @@ export class Engine implements EngineApi {
 /** Throws: ConfigError for a model on a server, with which this engine has nothing to do. */
 function checkpointOf(source: ModelSource): CheckpointLocation {
   if (source.kind !== 'endpoint') return source
-  throw new ConfigError('source: expected a checkpoint to compute with, got a server that answers; ask it instead')
+  throw new ConfigError(
+    'source: expected a checkpoint to compute with, got a server that answers; ask it instead',
+  )
 }
