@@ -316,7 +316,7 @@ export class TrainingSetup {
 /** Why a run cannot start, in a sentence; nothing where it can. */
 export function reasonToWait(
   setup: TrainingSetup,
-  engine: Pick<EngineState, 'status' | 'isReady'>,
+  engine: Pick<EngineState, 'status' | 'isReady' | 'model'>,
   isBusy: boolean,
 ): string {
   if (setup.isOpening) return 'The data is being read.'
