@@ -114,7 +114,9 @@ test('the tarball is called as npm pack calls it', () => {
 test('templates of frameworks know every attribute', () => {
   const [, props = ''] =
     /interface TrilobiteChatProps \{([^]*?)\n\}/.exec(read('src/ui/element/frameworks/props.ts')) ?? []
-  expect(found(props, /^ {2}'?([\w-]+)'?\?:/gm)).toEqual([...list('ATTRIBUTES'), 'texts', 'token'].sort())
+  expect(found(props, /^ {2}'?([\w-]+)'?\?:/gm)).toEqual(
+    [...list('ATTRIBUTES'), 'apiKey', 'texts', 'token'].sort(),
+  )
 })
 
 test.each(['html', 'react', 'vue', 'svelte', 'library'])('examples/%s asks for the versions here', (name) => {

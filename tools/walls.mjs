@@ -94,6 +94,8 @@ function zones(root) {
     'The library is the contract and its client for other projects: it imports worker/ and nothing else.'
   const library = 'The library stands on top of everything: nothing of the engine imports it.'
   const client = 'The contract, its client and the empty reply hold no engine: they run in the page.'
+  const remote =
+    'A server is asked behind the contract alone: remote/ imports worker/api and worker/client (types).'
   const shell =
     'The command line uses worker/engine; of model/ and kernels/ only errors, sources, writers and what a host gives.'
   const files = ['index.ts', 'errors.ts']
@@ -126,6 +128,9 @@ function zones(root) {
       'start-inline-worker.ts',
     ]),
     wall(['src/kernels', 'src/model', 'src/worker', 'src/cli', 'src/ui'], 'src/library', library),
+    wall('src/remote', ['src/ui', 'src/cli', 'src/library', 'src/model', 'src/kernels'], remote),
+    wall('src/remote', 'src/worker', remote, ['api.ts', 'client.ts']),
+    wall(['src/kernels', 'src/model', 'src/worker'], 'src/remote', remote),
     wall('src/cli', 'src/ui', shell),
     wall('src/cli', 'src/worker', shell, ['api.ts', 'engine.ts', 'training-api.ts']),
     wall('src/cli', 'src/kernels', shell, ['errors.ts']),

@@ -368,6 +368,7 @@ export function connectEngine(
       const reply: Reply = {
         text,
         finish: isAborted ? 'aborted' : 'stop',
+        generatedTokens: index,
         tokenIds: words.slice(0, index).map((_, i) => 100 + i),
         promptTokenIds: [],
         promptTokens,

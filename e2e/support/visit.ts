@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { expect, type Browser, type BrowserContext, type Locator, type Page } from '@playwright/test'
-import type { AskEvent, Reply } from '../../src/worker/api'
+import type { AskEvent, LocalReply } from '../../src/worker/api'
 import { Offences, recordCrossings, type Crossed } from './watch'
 
 /** Loading compiles every kernel on a software GPU. */
@@ -111,7 +111,7 @@ export class Visit {
   }
 
   /** Asks, waits for the answer, and gives what the engine said and how. */
-  async ask(question: string, ...pictures: Upload[]): Promise<{ reply: Reply; events: AskEvent[] }> {
+  async ask(question: string, ...pictures: Upload[]): Promise<{ reply: LocalReply; events: AskEvent[] }> {
     const answers = await this.answers.count()
     await this.forget()
     await this.send(question, ...pictures)
@@ -119,7 +119,7 @@ export class Visit {
     return this.lastTurn()
   }
 
-  async lastTurn(): Promise<{ reply: Reply; events: AskEvent[] }> {
+  async lastTurn(): Promise<{ reply: LocalReply; events: AskEvent[] }> {
     const { replies, events } = await this.crossed()
     const reply = replies.at(-1)
     if (!reply) throw new Error('no reply crossed from the worker')

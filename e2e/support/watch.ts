@@ -1,9 +1,9 @@
 import type { Page, Request } from '@playwright/test'
-import type { AskEvent, Reply } from '../../src/worker/api'
+import type { AskEvent, LocalReply } from '../../src/worker/api'
 
 /** What crossed the boundary between page and worker, as the page got it. */
 export interface Crossed {
-  replies: Reply[]
+  replies: LocalReply[]
   events: AskEvent[]
 }
 
@@ -24,7 +24,7 @@ export async function recordCrossings(page: Page): Promise<void> {
       ]
       for (const value of values) {
         if (typeof value !== 'object' || value === null) continue
-        if ('tokenIds' in value) crossed.replies.push(value as Reply)
+        if ('tokenIds' in value) crossed.replies.push(value as LocalReply)
         if ('type' in value && ['encoding', 'tower', 'prefill', 'token'].includes(String(value.type)))
           crossed.events.push(value as AskEvent)
       }

@@ -46,6 +46,16 @@ describe('command line', () => {
     })
   })
 
+  test('ask takes a server, which cannot do everything', () => {
+    const line = 'ask --endpoint http://localhost:8000/v1 --model large --prompt one'
+    expect(parseCommandLine(words(line))).toMatchObject({
+      endpoint: 'http://localhost:8000/v1',
+      model: 'large',
+    })
+    for (const more of ['--raw', '--connector c', '--dump x'])
+      expect(() => parseCommandLine(words(`${line} ${more}`))).toThrow('needs the model on this machine')
+  })
+
   test('a prompt may begin with a dash or be empty', () => {
     const args = parseCommandLine([
       'ask',

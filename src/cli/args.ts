@@ -6,6 +6,8 @@ import { parseGradcheck, parseTrain, type GradcheckArgs, type TrainArgs } from '
 
 export interface AskArgs extends CommonArgs, ModelArgs {
   command: 'ask'
+  /** Address of the server that answers; undefined where this machine does. */
+  endpoint: string | undefined
   images: string[]
   prompts: string[]
   connector: string | undefined
@@ -41,6 +43,7 @@ export type Args =
 const COMMANDS = 'ask, plan, train, gradcheck, bench, info, tune'
 
 const ASK = {
+  endpoint: { type: 'string' },
   image: { type: 'string', multiple: true },
   prompt: { type: 'string', multiple: true },
   connector: { type: 'string' },
@@ -107,11 +110,15 @@ function parseAsk(argv: string[]): Args {
       )
     }
   }
+  const onlyHere = (['raw', 'connector', 'dump'] as const).find((name) => values[name] !== undefined)
+  if (values.endpoint !== undefined && onlyHere)
+    throw new UsageError(`ask: --${onlyHere} needs the model on this machine; leave out --endpoint`)
   const whole = (min: number, max: number) => ({ min, max, whole: true })
   return {
     command: 'ask',
     ...commonOf('ask', values),
     ...modelOf('ask', values),
+    endpoint: values.endpoint,
     images,
     prompts,
     raw,

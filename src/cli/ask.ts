@@ -7,7 +7,7 @@ import type {
   ChatMessage,
   EngineApi,
   ImageInput,
-  ModelInfo,
+  LocalModelInfo,
   Reply,
 } from '../worker/api'
 import { imagePlaces, type AskArgs } from './args'
@@ -29,10 +29,17 @@ export type TurnReport = Pick<
 export interface AskReport {
   model: string
   adapter: string
-  dtype: ModelInfo['dtype']
+  dtype: LocalModelInfo['dtype']
   turns: TurnReport[]
   /** Of the GPU: what the loaded model takes, and the most there was while it answered. */
   memory: { gpuBytes: number; gpuPeakBytes: number; peakHostBytes: number }
+}
+
+/** The object `ask --endpoint --json` writes: a server does not tell how it computes. */
+export interface ServerReport {
+  model: string
+  server: string
+  turns: TurnReport[]
 }
 
 /** The parts of a request that say what is asked, turn by turn. */

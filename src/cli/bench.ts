@@ -1,4 +1,4 @@
-import type { AskRequest, ImageInput, ModelInfo, Profile, Reply } from '../worker/api'
+import type { AskRequest, ImageInput, LocalModelInfo, Profile, LocalReply } from '../worker/api'
 import { AbortError } from '../model/errors'
 import { conversationAt, readImages } from './ask'
 import type { BenchArgs } from './bench-args'
@@ -13,14 +13,14 @@ export interface BenchRun {
   loadMs: number
   /** From the question until its pictures were encoded. */
   encodeMs: number
-  reply: Pick<Reply, 'prefillMs' | 'decodeMs' | 'promptTokens' | 'imageTokens' | 'tokenIds' | 'profile'>
+  reply: Pick<LocalReply, 'prefillMs' | 'decodeMs' | 'promptTokens' | 'imageTokens' | 'tokenIds' | 'profile'>
 }
 
 /** The object `bench --json` writes; a contract. */
 export interface BenchReport {
   model: string
   adapter: string
-  dtype: ModelInfo['dtype']
+  dtype: LocalModelInfo['dtype']
   runs: number
   promptTokens: number
   imageTokens: number

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { LoadOptions, LoadProgress, ModelInfo, ModelPlan } from '../worker/api'
+import type { LoadOptions, LoadProgress, LocalModelInfo, ModelPlan } from '../worker/api'
 import { Engine, type EngineHost, type ResolveRepository } from '../worker/engine'
 import { nodeCodecLoader } from './codecs-node'
 import { openNodeGpu, type AdapterChoice } from './device'
@@ -38,7 +38,7 @@ export function loadModel(
   options: LoadOptions,
   onProgress: (progress: LoadProgress) => void,
   base?: ResolvedModel,
-): Promise<ModelInfo> {
+): Promise<LocalModelInfo> {
   return engine.loadFrom(sourceOf(model), options, onProgress, { base: base && sourceOf(base) })
 }
 

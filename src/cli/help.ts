@@ -10,6 +10,8 @@ export const HELP = `trilobite: ask a vision-language model about images, on thi
       --temperature T         0 (default) is greedy
       --top-p P  --top-k K    keep the likeliest tokens only (default 1 and 0: all)
       --seed S                of the sampling (default 0)
+      --endpoint URL          asks a server with OpenAI's chat completions (vLLM, llama.cpp ...), where --model is the name
+                              it knows; the key, if it wants one, is taken from TRILOBITE_API_KEY
       --raw                   the prompt verbatim, no chat template; each <image> in it takes the next --image
       --template NAME         chat template by the field's name (vicuna_v1, llama_3, chatml, phi3, plain ...)
                               for checkpoints that bring none

@@ -6,10 +6,11 @@ import { AbortError, CheckpointError } from '../model/errors'
 import type { Reply } from '../worker/api'
 import type { DebugTensors, Engine } from '../worker/engine'
 import { parseCommandLine, type AskArgs, type InfoArgs, type PlanArgs } from './args'
-import { askAll, conversationAt, readImages, type AskReport } from './ask'
+import { askAll, conversationAt, readImages, type AskReport, type ServerReport } from './ask'
 import { bench } from './bench'
 import { useConnector } from './connector'
 import { createEngine, planModel } from './engine'
+import { openEndpoint } from './endpoint'
 import { errorLine } from './errors'
 import { gradcheck } from './gradcheck'
 import { HELP } from './help'
@@ -35,7 +36,7 @@ async function main(argv: string[]): Promise<number | void> {
     case 'plan':
       return plan(args)
     case 'ask':
-      return ask(args)
+      return args.endpoint === undefined ? ask(args) : askServer(args, args.endpoint)
     case 'train':
       return train(args)
     case 'gradcheck':
@@ -113,6 +114,35 @@ async function ask(args: AskArgs): Promise<void> {
   await print(json(result))
 }
 
+/** `ask` of a model on a server: no GPU is opened. */
+async function askServer(args: AskArgs, baseUrl: string): Promise<void> {
+  const images = await readImages(args.images)
+  const interrupt = Interrupt.watch()
+  const model = await openEndpoint({ baseUrl, model: args.model }, process.env, interrupt.signal)
+  interrupt.on(() => model.abort())
+  const progress = new ProgressLine()
+  for (const note of model.info.notes) progress.note(`note: ${note}`)
+  const { turns, aborted } = await askAll(
+    model,
+    args,
+    images,
+    (text) => {
+      if (!args.json) process.stdout.write(text)
+    },
+    (reply) => {
+      if (args.json) return
+      process.stdout.write('\n')
+      process.stderr.write(`${statsLine(reply)}\n`)
+    },
+    (event) => {
+      if (event.type === 'notice') progress.note(`note: ${event.message}`)
+    },
+  )
+  if (aborted) throw new AbortError('ask: stopped before the reply was complete')
+  const result: ServerReport = { model: model.info.model, server: model.info.server!, turns }
+  if (args.json) await print(json(result))
+}
+
 async function dump(engine: Engine, args: AskArgs, images: Awaited<ReturnType<typeof readImages>>) {
   const tensors = await engine.debugForward(conversationAt(args, images, []))
   const file = args.dump!
@@ -129,12 +159,18 @@ function f32Tensor([name, { shape, data }]: [string, DebugTensors[string]]): Ten
 }
 
 function statsLine(reply: Reply): string {
-  const { tokenIds, tokensPerSecond, prefillMs, promptTokens, imageTokens, reusedTokens, finish } = reply
-  const reused = reusedTokens > 0 ? `, ${reusedTokens} reused` : ''
-  return (
-    `[${tokenIds.length} tokens, ${tokensPerSecond.toFixed(1)} tokens/s, first after ${(prefillMs / 1e3).toFixed(2)} s; ` +
-    `prompt ${promptTokens} tokens, ${imageTokens} of them images${reused}; ended by ${finish}]`
-  )
+  const { generatedTokens, tokensPerSecond, prefillMs, promptTokens, imageTokens, reusedTokens, finish } =
+    reply
+  const reused = reusedTokens ? `, ${reusedTokens} reused` : ''
+  // A server need not tell what it counted.
+  const said = [
+    ...(generatedTokens === undefined ? [] : [`${generatedTokens} tokens`]),
+    ...(tokensPerSecond > 0 ? [`${tokensPerSecond.toFixed(1)} tokens/s`] : []),
+    `first after ${(prefillMs / 1e3).toFixed(2)} s`,
+  ]
+  const ofImages = imageTokens === undefined ? '' : `, ${imageTokens} of them images`
+  const prompt = promptTokens === undefined ? '' : `; prompt ${promptTokens} tokens${ofImages}${reused}`
+  return `[${said.join(', ')}${prompt}; ended by ${finish}]`
 }
 
 function version(): string {

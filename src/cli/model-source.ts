@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ModelSource } from '../worker/api'
+import type { CheckpointLocation } from '../worker/api'
 import { DiskSource } from './disk-source'
 import { UsageError } from './errors'
 
 /** A folder is read here; everything else is the engine's to fetch. */
-export type ResolvedModel = { disk: DiskSource } | { remote: ModelSource }
+export type ResolvedModel = { disk: DiskSource } | { remote: CheckpointLocation }
 
 export interface ResolveOptions {
   /** Folder of OWNER/NAME folders, looked in before the hub. */
@@ -90,7 +90,7 @@ export async function resolveRepository(
 }
 
 /** A page of the hub itself (`https://host/owner/name[/tree/revision]`) means the repository, not its web page. */
-function urlSource(url: string, options: ResolveOptions): ModelSource {
+function urlSource(url: string, options: ResolveOptions): CheckpointLocation {
   const { host, pathname } = new URL(url)
   const hubHost = new URL(options.env?.HF_ENDPOINT || 'https://huggingface.co').host
   const page = /^\/([\w.-]+\/[\w.-]+)(?:\/tree\/([\w./-]+?))?\/?$/.exec(pathname)
@@ -98,7 +98,11 @@ function urlSource(url: string, options: ResolveOptions): ModelSource {
   return { kind: 'url', baseUrl: url }
 }
 
-function hubSource(repo: string, revision: string | undefined, { env = {} }: ResolveOptions): ModelSource {
+function hubSource(
+  repo: string,
+  revision: string | undefined,
+  { env = {} }: ResolveOptions,
+): CheckpointLocation {
   return {
     kind: 'hub',
     repo,

@@ -1,6 +1,6 @@
 import { UnsupportedDeviceError } from '../kernels/errors'
 import { AbortError } from '../model/errors'
-import type { DeviceReport, LoadOptions, ModelInfo, WeightDtype } from '../worker/api'
+import type { DeviceReport, LoadOptions, LocalModelInfo, WeightDtype } from '../worker/api'
 import type { Engine, EngineHost } from '../worker/engine'
 import { createEngine, loadModel, repositoryResolver } from './engine'
 import type { Interrupt } from './interrupt'
@@ -44,7 +44,7 @@ export async function openModel(
   interrupt: Interrupt,
   progress: ProgressLine,
   host: Pick<EngineHost, 'runs' | 'featureStore' | 'lockRun'> = {},
-): Promise<{ engine: Engine; report: DeviceReport; loaded: ModelInfo }> {
+): Promise<{ engine: Engine; report: DeviceReport; loaded: LocalModelInfo }> {
   const { model, base, resolve } = await findModels(args)
   const engine = await createEngine(args.adapter, resolve, host)
   interrupt.on(() => void engine.cancelLoad())

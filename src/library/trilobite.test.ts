@@ -42,6 +42,39 @@ describe('opening', () => {
   })
 })
 
+describe('a server', () => {
+  test('is connected to without an engine, which a checkpoint starts', async () => {
+    const answer = { choices: [{ message: { content: 'Two shapes.' }, finish_reason: 'stop' }] }
+    vi.stubGlobal('fetch', async (url: string) =>
+      Response.json(url.endsWith('/models') ? { data: [{ id: 'tiny' }] } : answer),
+    )
+    try {
+      const dispose = vi.fn()
+      const connect = vi.fn(() => ({ load: async () => ({ model: 'x' }), dispose }))
+      const trilobite = await Trilobite.connect(
+        { baseUrl: 'https://gpu.example/v1' },
+        { connect: connect as never },
+      )
+      expect(trilobite.device.ok).toBe(false)
+      expect((await trilobite.ask('?').reply).text).toBe('Two shapes.')
+      expect(connect).not.toHaveBeenCalled()
+      await trilobite.load('a/b')
+      trilobite.close()
+      expect(dispose).toHaveBeenCalledOnce()
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
+  test('that is none is an error', async () => {
+    await expect(
+      Trilobite.connect({ baseUrl: 'nonsense' }, { connect: vi.fn() as never }),
+    ).rejects.toMatchObject({
+      name: 'EndpointError',
+    })
+  })
+})
+
 describe('models by name', () => {
   test.each<[string, ModelSource]>([
     ['llava-hf/llava-1.5-7b-hf', { kind: 'hub', repo: 'llava-hf/llava-1.5-7b-hf' }],

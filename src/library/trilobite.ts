@@ -2,6 +2,7 @@ import type {
   AskRequest,
   ChatMessage,
   DeviceReport,
+  EndpointLocation,
   ErrorName,
   GpuMemory,
   LoadOptions,
@@ -13,6 +14,7 @@ import type {
   ModelSource,
   SamplingOptions,
 } from '../worker/api'
+import { withEndpoints } from '../remote/engine-switch'
 import type { EngineClient, TrainingApi } from '../worker/client'
 import { emptyReply } from '../worker/empty-reply'
 import type { DatasetSource, TrainingRequest } from '../worker/training-api'
@@ -69,7 +71,7 @@ export class Trilobite {
 
   private constructor(
     private readonly client: EngineClient,
-    /** What the GPU is and can do. */
+    /** What the GPU is and can do; after `connect`, that it was not opened. */
     readonly device: DeviceReport,
   ) {
     this.training = client
@@ -92,6 +94,27 @@ export class Trilobite {
       message: 'this GPU cannot be used',
     }
     throw new TrilobiteError(name, message)
+  }
+
+  /**
+   * Takes a model on a server that speaks OpenAI's chat completions: questions and pictures are sent there. No GPU is
+   * opened, and none is needed, before a checkpoint is loaded on this device in its place.
+   *
+   * Throws: EndpointError where the server cannot be asked.
+   */
+  static async connect(
+    server: Omit<EndpointLocation, 'kind'>,
+    { connect, onCrash = () => {}, signal }: OpenOptions & { readonly signal?: AbortSignal } = {},
+  ): Promise<Trilobite> {
+    const client = await connected(connect, onCrash)
+    const trilobite = new Trilobite(client, UNOPENED)
+    try {
+      await trilobite.load({ kind: 'endpoint', ...server }, { ...(signal && { signal }) })
+      return trilobite
+    } catch (error) {
+      client.dispose()
+      throw error
+    }
   }
 
   /** What this browser's GPU is and whether it can serve, without keeping an engine. Never throws for an unfit GPU. */
@@ -165,7 +188,7 @@ export class Trilobite {
     return this.client.abort()
   }
 
-  /** Where the model looked for its last reply. */
+  /** Where the model looked for its last reply. Rejects with ConfigError where a server answered. */
   look(request: LookRequest): Promise<Look> {
     return this.client.look(request)
   }
@@ -214,8 +237,28 @@ export class Trilobite {
   }
 }
 
+/** The engine, with servers beside it. */
 async function connected(connect: Connect | undefined, onCrash: (error: Error) => void) {
-  return (connect ?? (await import('./connect')).connectInline)(onCrash)
+  return withEndpoints(connect ?? (await import('./connect')).connectInline)(onCrash)
+}
+
+/** Of a GPU that nobody needs. */
+const UNOPENED: DeviceReport = {
+  ok: false,
+  problem: {
+    name: 'UnsupportedDeviceError',
+    message: 'device: it was not opened, because a server answers. Open another Trilobite to test it.',
+  },
+  adapter: { vendor: '', architecture: '', description: '' },
+  isSoftware: false,
+  features: { shaderF16: false, subgroups: false, timestampQuery: false },
+  limits: {
+    maxBufferSize: 0,
+    maxStorageBufferBindingSize: 0,
+    maxComputeWorkgroupStorageSize: 0,
+    maxComputeInvocationsPerWorkgroup: 0,
+    maxStorageBuffersPerShaderStage: 0,
+  },
 }
 
 function messagesOf(question: Question): ChatMessage[] {

@@ -1,4 +1,5 @@
 import { mount } from 'svelte'
+import { withEndpoints } from '../remote/engine-switch'
 import { connectEngine } from '../worker/client'
 import { startEngineWorker } from '../worker/start-worker'
 import App from './App.svelte'
@@ -11,7 +12,7 @@ import './styles/base.css'
 import './styles/page.css'
 
 const app = new AppState(
-  (onCrash) => connectEngine(startEngineWorker, onCrash),
+  withEndpoints((onCrash) => connectEngine(startEngineWorker, onCrash)),
   { open: openIndexedDb, tabs: browserTabs() },
   indexedDbRunData(),
 )

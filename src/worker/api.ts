@@ -9,14 +9,28 @@
 /** How weights are held on the GPU. `auto` keeps 16-bit checkpoints as they are and goes smaller only to fit. */
 export type WeightDtype = 'auto' | 'f32' | 'f16' | 'q8' | 'q4'
 
+/** Where a model is: a checkpoint that is loaded here, or a server that answers. */
+export type ModelSource = CheckpointLocation | EndpointLocation
+
 /** Where a checkpoint's files come from. */
-export type ModelSource =
+export type CheckpointLocation =
   /** A Hugging Face repository, `owner/name`. The token is sent to the endpoint's host and nowhere else. */
   | { kind: 'hub'; repo: string; revision?: string; endpoint?: string; token?: string }
   /** Any folder served over HTTP that holds config.json, tokenizer.json and the weights. */
   | { kind: 'url'; baseUrl: string }
   /** Files picked or dropped by the visitor; `path` is relative to the checkpoint's folder. */
   | { kind: 'files'; name: string; files: { path: string; file: File }[] }
+
+/** A model on a server that speaks OpenAI's chat completions. Everything asked goes there, pictures included. */
+export interface EndpointLocation {
+  kind: 'endpoint'
+  /** What `/chat/completions` follows, such as `http://localhost:8000/v1`. */
+  baseUrl: string
+  /** As the server names it; may be left out where it serves one. */
+  model?: string
+  /** Sent to that server alone, as a bearer token. */
+  apiKey?: string
+}
 
 export interface DeviceReport {
   /** False when answers cannot be trusted or given; `problem` then says why and what to do. */
@@ -48,7 +62,7 @@ export interface LoadOptions {
   /** Field name of a chat template (`vicuna_v1`, `chatml` ...) for checkpoints that bring none. */
   template?: string
   /** The language model an adapter (a connector alone) was trained on. */
-  base?: ModelSource
+  base?: CheckpointLocation
   /**
    * GPU memory the model may take, in bytes. Vision towers that do not fit beside the rest are fetched for each question
    * with new pictures and freed behind it. Default: 6 GB for q8 and q4, else what the device is taken to have.
@@ -108,14 +122,18 @@ export type LoadProgress =
   | { phase: 'compile'; done: number; total: number }
   | { phase: 'ready' }
 
+/** A model that answers. What a server does not tell of its own is left out. */
 export interface ModelInfo {
   model: string
-  architecture: string
-  dtype: Exclude<WeightDtype, 'auto'>
-  parameters: number
-  contextLength: number
+  /** Host and port that answer, and that get all that is asked; undefined where the model runs on this device. */
+  server?: string
+  architecture?: string
+  dtype?: Exclude<WeightDtype, 'auto'>
+  parameters?: number
+  contextLength?: number
   /** Prompt tokens one picture takes; 0 for a text-only model. */
-  imageTokens: number
+  imageTokens?: number
+  /** A server tells only when it is given one. */
   acceptsImages: boolean
   /** Vision towers whose shares `look` can tell; empty where a model has one, or does not weigh them. */
   towers: string[]
@@ -126,6 +144,16 @@ export interface ModelInfo {
   files: { source: string; path: string; sha256?: string }[]
   /** What a reader may want to know about how it runs, such as an encoder that does not run on the GPU. */
   notes: string[]
+}
+
+/** A model that runs on this device. */
+export interface LocalModelInfo extends ModelInfo {
+  server?: undefined
+  architecture: string
+  dtype: Exclude<WeightDtype, 'auto'>
+  parameters: number
+  contextLength: number
+  imageTokens: number
 }
 
 export interface ImageInput {
@@ -186,7 +214,13 @@ export type AskEvent =
   | { type: 'notice'; message: string }
   | { type: 'prefill'; promptTokens: number; reusedTokens: number; imageTokens: number }
   /** Whole characters only: bytes of an unfinished character are held back. */
-  | { type: 'token'; text: string; tokenId: number; index: number }
+  | {
+      type: 'token'
+      text: string
+      /** None of a server, whose pieces of text need not be tokens. */
+      tokenId?: number
+      index: number
+    }
 
 export type FinishReason =
   /** An end-of-sequence token or a stop string. */
@@ -197,22 +231,36 @@ export type FinishReason =
   | 'context'
   | 'aborted'
 
+/** An answer. What a server does not tell of its own is left out. */
 export interface Reply {
   text: string
   finish: FinishReason
-  /** Generated ids, including the end token if one came. */
+  /** Those that were generated, including the end token if one came. */
+  generatedTokens?: number
+  /** Their ids. */
+  tokenIds?: number[]
+  promptTokenIds?: number[]
+  promptTokens?: number
+  imageTokens?: number
+  /** Prompt tokens whose keys and values were already cached from earlier turns. */
+  reusedTokens?: number
+  /** From the request to the first token, image encoding included, in milliseconds. */
+  prefillMs: number
+  decodeMs: number
+  /** 0 where it cannot be told. */
+  tokensPerSecond: number
+  /** Where it was asked for, of a model that runs on this device. */
+  profile?: Profile
+}
+
+/** An answer of a model that runs on this device. */
+export interface LocalReply extends Reply {
+  generatedTokens: number
   tokenIds: number[]
   promptTokenIds: number[]
   promptTokens: number
   imageTokens: number
-  /** Prompt tokens whose keys and values were already cached from earlier turns. */
   reusedTokens: number
-  /** From the request to the first token, image encoding included, in milliseconds. */
-  prefillMs: number
-  decodeMs: number
-  tokensPerSecond: number
-  /** Where it was asked for. */
-  profile?: Profile
 }
 
 /** Time of all dispatches of one kernel. */
@@ -317,6 +365,7 @@ export interface StorageApi {
 export interface EngineApi extends StorageApi {
   /** Opens the GPU (once) and runs the known-answer test. Never throws for an unfit device: the report says so. */
   probe(): Promise<DeviceReport>
+  /** Rejects with ConfigError for a model on a server, which takes nothing here. */
   plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan>
   /** Replaces the loaded model. Rejects with AbortError when cancelled. */
   load(source: ModelSource, options: LoadOptions, onProgress: (p: LoadProgress) => void): Promise<ModelInfo>
@@ -327,7 +376,8 @@ export interface EngineApi extends StorageApi {
   abort(): Promise<void>
   /**
    * Tells where the model looked for its last reply. Changes nothing; costs about a token for each token asked about,
-   * the prompt's last rows for the first one. Rejects with ConfigError once another reply or model has begun.
+   * the prompt's last rows for the first one. Rejects with ConfigError once another reply or model has begun, and for
+   * one on a server, which does not tell.
    */
   look(request: LookRequest): Promise<Look>
   unload(): Promise<void>
@@ -351,6 +401,7 @@ export type ErrorName =
   | 'CheckpointError'
   | 'ConfigError'
   | 'NetworkError'
+  | 'EndpointError'
   | 'ImageError'
   | 'TemplateError'
   | 'ContextOverflowError'

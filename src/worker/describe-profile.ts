@@ -1,11 +1,11 @@
 import type { ProfiledPart } from '../kernels'
-import type { Profile, ProfilePhase, Reply } from './api'
+import type { LocalReply, Profile, ProfilePhase } from './api'
 
 /** The profile of a reply. Parts are named as phases are; encoding ends where the prompt begins. */
 export function describeProfile(
   parts: readonly ProfiledPart[],
   hasTimestamps: boolean,
-  { prefillMs, decodeMs }: Pick<Reply, 'prefillMs' | 'decodeMs'>,
+  { prefillMs, decodeMs }: Pick<LocalReply, 'prefillMs' | 'decodeMs'>,
 ): Profile {
   const enteredAt = (name: string) => parts.find(({ part }) => part === name)?.enteredAt
   const promptAt = enteredAt('prompt')

@@ -2,7 +2,7 @@ import type { Gpu } from '../kernels'
 import type { ChatModel } from '../model/chat-model'
 import { filesToFetch, type OpenedModel } from '../model/checkpoint-files'
 import { planMemory } from '../model/plan'
-import type { LoadOptions, ModelInfo, ModelPlan } from './api'
+import type { LoadOptions, LocalModelInfo, ModelPlan } from './api'
 
 /** What loading would take. */
 export function describePlan(opened: OpenedModel, gpu: Gpu, options: LoadOptions): ModelPlan {
@@ -30,7 +30,7 @@ export function describeModel(
   { opened, plan, vlm, peakHostBytes, files, notes }: ChatModel,
   gpu: Gpu,
   loadMs: number,
-): ModelInfo {
+): LocalModelInfo {
   const { blueprint, source } = opened
   return {
     model: source.name,

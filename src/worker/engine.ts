@@ -31,18 +31,19 @@ import { MemoryRuns, type RunFiles } from '../model/train/run-store'
 import type {
   AskEvent,
   AskRequest,
+  CheckpointLocation,
   DeviceReport,
   EngineApi,
   EngineEvent,
   GpuMemory,
   LoadOptions,
   LoadProgress,
+  LocalModelInfo,
+  LocalReply,
   Look,
   LookRequest,
-  ModelInfo,
   ModelPlan,
   ModelSource,
-  Reply,
   StoredModel,
 } from './api'
 import { debugForward, type DebugTensors } from './debug-forward'
@@ -165,8 +166,9 @@ export class Engine implements EngineApi {
     }
   }
 
-  plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
-    return this.planFrom(openSource(source), options, this.othersOf(source, options))
+  async plan(source: ModelSource, options: LoadOptions): Promise<ModelPlan> {
+    const checkpoint = checkpointOf(source)
+    return this.planFrom(openSource(checkpoint), options, this.othersOf(checkpoint, options))
   }
 
   async planFrom(
@@ -178,8 +180,13 @@ export class Engine implements EngineApi {
     return describePlan(await openModel(source, this.completed(others)), gpu, options)
   }
 
-  load(source: ModelSource, options: LoadOptions, onProgress: (p: LoadProgress) => void): Promise<ModelInfo> {
-    return this.loadFrom(openSource(source), options, onProgress, this.othersOf(source, options))
+  async load(
+    source: ModelSource,
+    options: LoadOptions,
+    onProgress: (p: LoadProgress) => void,
+  ): Promise<LocalModelInfo> {
+    const checkpoint = checkpointOf(source)
+    return this.loadFrom(openSource(checkpoint), options, onProgress, this.othersOf(checkpoint, options))
   }
 
   /** `load` for any byte source, such as a disk folder in Node. */
@@ -188,7 +195,7 @@ export class Engine implements EngineApi {
     options: LoadOptions,
     onProgress: (p: LoadProgress) => void,
     others: OtherSources = {},
-  ): Promise<ModelInfo> {
+  ): Promise<LocalModelInfo> {
     this.loading?.abort()
     this.stopAnswering()
     const controller = new AbortController()
@@ -237,7 +244,7 @@ export class Engine implements EngineApi {
     this.loading?.abort()
   }
 
-  ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<Reply> {
+  ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<LocalReply> {
     const controller = new AbortController()
     this.answering.add(controller)
     const answer = (signal: AbortSignal) =>
@@ -336,7 +343,7 @@ export class Engine implements EngineApi {
     request: AskRequest,
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<LocalReply> {
     const profiler = Profiler.start(this.requireModel('ask').vlm.gpu)
     try {
       const reply = await this.answer(request, onEvent, signal)
@@ -353,7 +360,7 @@ export class Engine implements EngineApi {
     request: AskRequest,
     onEvent: (e: AskEvent) => void,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<LocalReply> {
     const started = performance.now()
     if (signal.aborted) return emptyReply(0)
     const model = this.requireModel('ask')
@@ -395,6 +402,7 @@ export class Engine implements EngineApi {
     return {
       text: text.value,
       finish,
+      generatedTokens: tokenIds.length,
       tokenIds,
       // Signed: pictures of checkpoints without an <image> token are -200, as their projects have it.
       promptTokenIds: Array.from(new Int32Array(prompt.ids.buffer)),
@@ -409,7 +417,7 @@ export class Engine implements EngineApi {
   }
 
   /** Repositories a model refers to lie where it lies; the token goes along, as both are on one endpoint. */
-  private othersOf(source: ModelSource, { base }: LoadOptions): OtherSources {
+  private othersOf(source: CheckpointLocation, { base }: LoadOptions): OtherSources {
     const hub =
       source.kind === 'hub'
         ? {
@@ -506,4 +514,12 @@ export class Engine implements EngineApi {
     this.model = undefined
     this.lastTurn = undefined
   }
+}
+
+/** Throws: ConfigError for a model on a server, with which this engine has nothing to do. */
+function checkpointOf(source: ModelSource): CheckpointLocation {
+  if (source.kind !== 'endpoint') return source
+  throw new ConfigError(
+    'source: expected a checkpoint to compute with, got a server that answers; ask it instead',
+  )
 }

@@ -3,6 +3,7 @@ import {
   AttributeError,
   parseContextLength,
   parseDtype,
+  parseEndpointUrl,
   parseFlag,
   parseFolder,
   parseHide,
@@ -33,6 +34,17 @@ describe('model', () => {
       expect(() => model(value)).toThrow(/bundled\/trilobite-nano-llava/)
     },
   )
+})
+
+test('a server, which may be the page’s own', () => {
+  const server = (value: string) => parseEndpointUrl(value, PAGE)?.baseUrl
+  expect([server(''), server('/v1'), server('https://gpu.example'), server('localhost:8000')]).toEqual([
+    undefined,
+    'https://shop.example/v1',
+    'https://gpu.example/v1',
+    'http://localhost:8000/v1',
+  ])
+  expect(() => server('ftp://x')).toThrow(AttributeError)
 })
 
 test('one of a few', () => {

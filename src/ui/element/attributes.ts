@@ -1,5 +1,12 @@
 import type { WeightDtype } from '../../worker/api'
-import { BUNDLED_NAMES, parseEndpoint, parseModelAddress, type ModelChoice } from '../models/choice'
+import {
+  BUNDLED_NAMES,
+  parseEndpoint,
+  parseModelAddress,
+  parseServer,
+  type ModelChoice,
+  type ServerChoice,
+} from '../models/choice'
 import type { HideablePart, ThemeName } from './types'
 
 /** A value an attribute cannot have. `allowed` names those it can. */
@@ -51,6 +58,16 @@ export function parseHub(value: string): string {
     return parseEndpoint(value)
   } catch {
     throw new AttributeError('hub-endpoint', value, ['an address that begins with https://'])
+  }
+}
+
+/** A server's address, relative to the page's. Throws: AttributeError. */
+export function parseEndpointUrl(value: string, baseUrl: string): ServerChoice | undefined {
+  if (value === '') return undefined
+  try {
+    return parseServer(/^\.{0,2}\//.test(value) ? new URL(value, baseUrl).href : value)
+  } catch {
+    throw new AttributeError('endpoint', value, ['the address of a server (https://..., /..., ./...)'])
   }
 }
 

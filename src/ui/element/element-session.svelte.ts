@@ -1,4 +1,5 @@
 import { untrack } from 'svelte'
+import { withEndpoints } from '../../remote/engine-switch'
 import type { Picture } from '../chat/pictures'
 import { Session } from '../state/session.svelte'
 import { noKeep } from '../state/storage'
@@ -56,7 +57,7 @@ export class ElementSession extends Session {
   #releases = 0
 
   constructor(emit: Emit, hasFocus: () => boolean, home: string) {
-    super({ connect: (onCrash) => engines.lease(onCrash), keep: noKeep, home })
+    super({ connect: withEndpoints((onCrash) => engines.lease(onCrash)), keep: noKeep, home })
     this.#emit = emit
     this.#hasFocus = hasFocus
     this.chat.listener = {

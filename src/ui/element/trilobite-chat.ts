@@ -7,6 +7,7 @@ import {
   AttributeError,
   parseContextLength,
   parseDtype,
+  parseEndpointUrl,
   parseFlag,
   parseFolder,
   parseHide,
@@ -36,6 +37,7 @@ const ATTRIBUTES = [
   'autoload',
   'context-length',
   'dtype',
+  'endpoint',
   'greeting',
   'hide',
   'hub-endpoint',
@@ -53,6 +55,7 @@ type Attribute = (typeof ATTRIBUTES)[number]
 const OF_MODEL: ReadonlySet<Attribute> = new Set([
   'context-length',
   'dtype',
+  'endpoint',
   'hub-endpoint',
   'model',
   'models-url',
@@ -60,9 +63,11 @@ const OF_MODEL: ReadonlySet<Attribute> = new Set([
 
 /** Properties that a framework may have set before the element was defined. */
 const PROPERTIES = [
+  'apiKey',
   'autoload',
   'contextLength',
   'dtype',
+  'endpoint',
   'greeting',
   'hide',
   'hubEndpoint',
@@ -109,6 +114,7 @@ export class TrilobiteChat extends Base {
   /** The model was there when the element left its document, and is wanted again when it comes back. */
   #wasLoaded = false
   #isModelStale = false
+  #apiKey = ''
   /** Of the attribute, where it names one. */
   #language: Language | undefined
 
@@ -132,7 +138,7 @@ export class TrilobiteChat extends Base {
   /**
    * The model: a Hugging Face repository (`owner/name`, `owner/name@revision`), the address of a folder that holds
    * config.json, the tokenizer and the weights, or `bundled` or `bundled/NAME` for one that comes with the package.
-   * Default: `bundled`.
+   * Default: `bundled`. Where there is an `endpoint`: the name its server knows; by default its only one.
    */
   get model(): string {
     return this.getAttribute('model') ?? 'bundled'
@@ -164,6 +170,26 @@ export class TrilobiteChat extends Base {
   }
   set hubEndpoint(value: string) {
     this.#reflect('hub-endpoint', value)
+  }
+
+  /**
+   * A server that answers in place of this device, by what OpenAI's `/chat/completions` follows there, such as
+   * `https://example.com/v1`. Pictures and questions are sent to it; the element says so.
+   */
+  get endpoint(): string {
+    return this.getAttribute('endpoint') ?? ''
+  }
+  set endpoint(value: string) {
+    this.#reflect('endpoint', value)
+  }
+
+  /** Key for the endpoint; sent to it alone. A property only: attributes lie open. */
+  get apiKey(): string {
+    return this.#apiKey
+  }
+  set apiKey(value: string) {
+    this.#apiKey = String(value ?? '')
+    this.#updateKey()
   }
 
   /** Folder that holds the bundled models. Default: `../models/` beside this module, as in the package. */
@@ -450,19 +476,28 @@ export class TrilobiteChat extends Base {
       this.getAttribute('models-url'),
     )
     models.home = folder ?? home
-    models.choice = this.#read((value) => parseModel(value, base), this.getAttribute('model')) ?? {
-      kind: 'bundled',
-    }
+    const named = this.getAttribute('model')
+    const server = this.#read((value) => parseEndpointUrl(value, base), this.getAttribute('endpoint'))
+    models.choice = server
+      ? { ...server, ...(named?.trim() && { model: named.trim() }) }
+      : (this.#read((value) => parseModel(value, base), named) ?? { kind: 'bundled' })
+    this.#updateKey()
     models.dtype = this.#read(parseDtype, this.getAttribute('dtype')) ?? 'auto'
     models.contextLength = this.#read(parseContextLength, this.getAttribute('context-length'))
     // One that is none stays, and so no token goes to another hub.
     models.endpoint = this.hubEndpoint
     this.#read(parseHub, this.getAttribute('hub-endpoint'))
     models.plan = undefined
-    if (engine.status === 'unfit') return
+    // Another checkpoint would find the same GPU.
+    if (engine.status === 'unfit' && !server) return
     // Nothing of the old one is left: neither its memory nor what was said of it.
     void this.#session.release()
     if (this.autoload && this.isConnected) void this.#wake()
+  }
+
+  #updateKey(): void {
+    const { choice, server } = this.#session.models
+    if (choice.kind === 'endpoint' && this.endpoint) server.setKey(choice.baseUrl, this.#apiKey)
   }
 
   #applyLanguage(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { messagesOf } from '../text/messages'
-import { choiceName, parseEndpoint, parseModelAddress, restoreChoice, toSource } from './choice'
+import { choiceName, parseEndpoint, parseModelAddress, parseServer, restoreChoice, toSource } from './choice'
 
 describe('parseModelAddress', () => {
   test.each([
@@ -36,6 +36,29 @@ describe('parseModelAddress', () => {
   ])('refuses %s', (text, message) => expect(() => parseModelAddress(text)).toThrow(message))
 })
 
+describe('parseServer', () => {
+  const server = (text: string, page = 'http:') => parseServer(text, undefined, page).baseUrl
+
+  test.each([
+    ['http://localhost:8000/v1', 'http://localhost:8000/v1'],
+    ['localhost:8000', 'http://localhost:8000/v1'],
+    ['gpu.example', 'https://gpu.example/v1'],
+    ['https://gpu.example/v1/chat/completions', 'https://gpu.example/v1'],
+    ['https://gpu.example/api/v2/models/', 'https://gpu.example/api/v2'],
+    ['http://192.168.1.5:8000', 'http://192.168.1.5:8000/v1'],
+    ['https://user:secret@gpu.example/v1?key=1#x', 'https://gpu.example/v1'],
+  ])('%s', (text, baseUrl) => expect(server(text)).toBe(baseUrl))
+
+  test('a page over https may ask over http on its own machine alone', () => {
+    expect(server('http://localhost:8000', 'https:')).toBe('http://localhost:8000/v1')
+    expect(() => server('http://192.168.1.5:8000', 'https:')).toThrow('over https alone')
+  })
+
+  test.each(['', 'ftp://x/v1', 'javascript://alert(1)', 'a b'])('refuses %j', (text) =>
+    expect(() => server(text)).toThrow('is not an address'),
+  )
+})
+
 test('an address is refused in the language it is given', () => {
   const { address } = messagesOf('de').models
   expect(() => parseModelAddress('llava', '', address)).toThrow('Das ist weder owner/name')
@@ -43,6 +66,18 @@ test('an address is refused in the language it is given', () => {
 })
 
 describe('choices', () => {
+  test('a server is remembered without its key, which goes along to be asked alone', () => {
+    const choice = { kind: 'endpoint' as const, baseUrl: 'https://gpu.example/v1', model: 'llava' }
+    expect(choiceName(choice)).toBe('llava @ gpu.example')
+    expect(choiceName({ ...choice, model: undefined })).toBe('gpu.example')
+    expect(restoreChoice({ ...choice, apiKey: 'secret' })).toEqual(choice)
+    expect(restoreChoice({ kind: 'endpoint', baseUrl: 'ftp://x' })).toBeUndefined()
+    expect(toSource(choice, { home: 'https://h.example/', token: 'hf', apiKey: 'secret' })).toEqual({
+      ...choice,
+      apiKey: 'secret',
+    })
+  })
+
   test('the token goes to hub sources only', () => {
     const by = {
       home: 'https://host.example/app/models/',

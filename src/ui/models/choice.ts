@@ -1,13 +1,21 @@
 import type { ModelSource } from '../../worker/api'
 import { en, type Messages } from '../text/messages/en'
 
-/** A checkpoint the visitor chose. Unlike a ModelSource it holds no token, so it may be remembered. */
+/** A model the visitor chose. Unlike a ModelSource it holds neither token nor key, so it may be remembered. */
 export type ModelChoice =
   /** The first of BUNDLED_NAMES where no name is given. */
   | { kind: 'bundled'; name?: BundledName }
   | { kind: 'hub'; repo: string; revision?: string }
   | { kind: 'url'; baseUrl: string }
   | { kind: 'files'; name: string; files: { path: string; file: File }[] }
+  /** On a server. Without a name: not chosen yet, or the only one there. */
+  | ServerChoice
+
+export interface ServerChoice {
+  kind: 'endpoint'
+  baseUrl: string
+  model?: string
+}
 
 /** Models that come with the page, the one it starts with first. */
 export const BUNDLED_NAMES = [
@@ -33,6 +41,10 @@ export function choiceName(choice: ModelChoice): string {
       )
     case 'files':
       return choice.name
+    case 'endpoint': {
+      const { host } = new URL(choice.baseUrl)
+      return choice.model ? `${choice.model} @ ${host}` : host
+    }
   }
 }
 
@@ -46,10 +58,13 @@ export function isLocal(choice: ModelChoice): boolean {
   return choice.kind === 'bundled' || choice.kind === 'files'
 }
 
-/** The engine's source for a choice. `home` is the folder of the bundled ones; endpoint and token serve the hub only. */
+/**
+ * The engine's source for a choice. `home` is the folder of the bundled ones; endpoint and token serve the hub only, the
+ * key a server.
+ */
 export function toSource(
   choice: ModelChoice,
-  { home, endpoint, token }: { home: string; endpoint?: string; token?: string },
+  { home, endpoint, token, apiKey }: { home: string; endpoint?: string; token?: string; apiKey?: string },
 ): ModelSource {
   switch (choice.kind) {
     case 'bundled':
@@ -65,6 +80,8 @@ export function toSource(
       return { kind: 'url', baseUrl: choice.baseUrl }
     case 'files':
       return { kind: 'files', name: choice.name, files: choice.files }
+    case 'endpoint':
+      return { ...choice, ...(apiKey && { apiKey }) }
   }
 }
 
@@ -120,16 +137,48 @@ export function parseEndpoint(text: string, refusals: Refusals = en.models.addre
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
+/**
+ * The server at an address as people have it: with or without `/v1`, or of one of its calls. Unlike a model's files it may
+ * come over http from another machine, as on a network at home, where this page came over http too.
+ *
+ * Throws: Error with a sentence for the visitor.
+ */
+export function parseServer(
+  text: string,
+  refusals: Refusals = en.models.address,
+  pageProtocol = globalThis.location?.protocol,
+): ServerChoice {
+  const address = text.trim()
+  const whole = /^[a-z]+:\/\//i.test(address)
+    ? address
+    : `${isOwnHost(address) ? 'http' : 'https'}://${address}`
+  const url = parseUrl(whole, refusals)
+  if (!/^https?:$/.test(url.protocol)) throw new Error(refusals.malformed(address))
+  if (url.protocol === 'http:' && pageProtocol === 'https:' && !isLoopback(url))
+    throw new Error(refusals.mixed)
+  const path = url.pathname.replace(/\/+$/, '').replace(/\/(?:chat\/completions|models)$/, '')
+  return { kind: 'endpoint', baseUrl: `${url.origin}${path || '/v1'}` }
+}
+
+const isOwnHost = (address: string) => /^(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)/.test(address)
+
+export const isLoopback = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+
 function parseHttpUrl(text: string, refusals: Refusals): URL {
+  const url = parseUrl(text, refusals)
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url)))
+    throw new Error(refusals.insecure)
+  return url
+}
+
+/** Without user and password. */
+function parseUrl(text: string, refusals: Refusals): URL {
   let url: URL
   try {
     url = new URL(text)
   } catch {
     throw new Error(refusals.malformed(text))
   }
-  const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback))
-    throw new Error(refusals.insecure)
   url.username = ''
   url.password = ''
   return url
@@ -138,7 +187,7 @@ function parseHttpUrl(text: string, refusals: Refusals): URL {
 /** Reads a remembered choice back; anything unexpected gives undefined. A folder cannot be remembered. */
 export function restoreChoice(value: unknown): ModelChoice | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { kind, name, repo, revision, baseUrl } = value as Record<string, unknown>
+  const { kind, name, repo, revision, baseUrl, model } = value as Record<string, unknown>
   try {
     if (kind === 'bundled') {
       const known = BUNDLED_NAMES.find((bundled) => bundled === name)
@@ -150,6 +199,8 @@ export function restoreChoice(value: unknown): ModelChoice | undefined {
       const choice = parseModelAddress(baseUrl)
       return choice.kind === 'url' ? choice : undefined
     }
+    if (kind === 'endpoint' && typeof baseUrl === 'string')
+      return { ...parseServer(baseUrl), ...(typeof model === 'string' && { model }) }
   } catch {
     return undefined
   }

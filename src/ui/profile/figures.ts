@@ -8,10 +8,10 @@ export interface AnswerProfile extends Profile {
   loadMs: number
   firstTokenMs: number
   tokensPerSecond: number
-  tokens: number
-  promptTokens: number
-  imageTokens: number
-  reusedTokens: number
+  tokens?: number
+  promptTokens?: number
+  imageTokens?: number
+  reusedTokens?: number
 }
 
 export interface KernelFigures extends KernelTime {

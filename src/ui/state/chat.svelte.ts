@@ -25,10 +25,12 @@ export type AnswerPhase =
 /** Numbers shown under an answer. */
 export interface AnswerStats {
   model: string
-  tokens: number
-  promptTokens: number
-  imageTokens: number
-  reusedTokens: number
+  /** Host that answered, where it was not this device. What it did not tell is left out. */
+  server?: string
+  tokens?: number
+  promptTokens?: number
+  imageTokens?: number
+  reusedTokens?: number
   firstTokenMs: number
   tokensPerSecond: number
   sampling: SamplingOptions
@@ -173,6 +175,12 @@ export class Chat {
     return { words: last.words, pictures, towers: last.model.towers.map(towerName) }
   }
 
+  /** Whether a picture was sent with the question of an answer, or before it. */
+  hasPicturesBefore(answer: Answer): boolean {
+    const before = this.entries.slice(0, this.entries.indexOf(answer))
+    return before.some((entry) => entry.role === 'user' && entry.pictures.length > 0)
+  }
+
   /** Resolves to nothing where it could not be asked. */
   async send(text: string, pictures: Picture[]): Promise<Outcome | undefined> {
     if (!this.#engine.isReady || this.running || !text.trim()) return undefined
@@ -246,10 +254,11 @@ export class Chat {
       })
       stream.close()
       answer.text = reply.text
-      answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '')
+      answer.stats = statsOf(reply, sampling, this.#engine.target?.label ?? '', this.#engine.model?.server)
       answer.profile = reply.profile && this.#profileOf(reply.profile, answer.stats)
       answer.phase = reply.finish
-      this.#keepLookable(conversation, answer, wordsOf(pieces, reply.tokenIds.length))
+      const words = reply.tokenIds ? wordsOf(pieces, reply.tokenIds.length) : []
+      this.#keepLookable(conversation, answer, words)
       const { answerStopped, answerComplete } = this.#texts().announcements
       this.#say(reply.finish === 'aborted' ? answerStopped : answerComplete)
       outcome = { answer, reply }
@@ -343,10 +352,16 @@ function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Message
   }
 }
 
-function statsOf(reply: Reply, sampling: SamplingOptions, model: string): AnswerStats {
+function statsOf(
+  reply: Reply,
+  sampling: SamplingOptions,
+  model: string,
+  server: string | undefined,
+): AnswerStats {
   return {
     model,
-    tokens: reply.tokenIds.length,
+    ...(server !== undefined && { server }),
+    tokens: reply.generatedTokens,
     promptTokens: reply.promptTokens,
     imageTokens: reply.imageTokens,
     reusedTokens: reply.reusedTokens,

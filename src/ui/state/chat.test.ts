@@ -13,6 +13,7 @@ const reply = (text: string, finish: Reply['finish'] = 'stop') =>
   ({
     text,
     finish,
+    generatedTokens: 2,
     tokenIds: [1, 2],
     promptTokens: 9,
     imageTokens: 0,

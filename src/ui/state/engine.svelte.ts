@@ -70,17 +70,23 @@ export class EngineState {
   }
 
   async #open(): Promise<DeviceReport> {
-    const client = this.#connectClient()
+    const client = this.#client ?? this.#connectClient()
     if (this.status === 'idle') this.status = 'probing'
     const report = await client.probe()
     if (client !== this.#client) return report
     this.device = report
     if (!report.ok) {
-      this.#refuse(report)
+      // Who is answered by a server needs no GPU.
+      if (!this.#isOfServer) this.#refuse(report)
     } else if (this.status === 'probing') {
       this.status = 'idle'
     }
     return report
+  }
+
+  /** A model on a server is wanted, or there. */
+  get #isOfServer(): boolean {
+    return this.target?.source.kind === 'endpoint' && (this.isBusy || this.isReady)
   }
 
   #refuse({ problem = { name: 'UnsupportedDeviceError', message: '' } }: DeviceReport) {
@@ -134,11 +140,15 @@ export class EngineState {
       this.target = target
       this.model = undefined
       this.status = 'loading'
-      const report = await this.probe()
-      if (!report.ok) {
-        // The first probe has refused already.
-        if (this.#status() !== 'unfit') this.#refuse(report)
-        return false
+      if (target.source.kind === 'endpoint') {
+        if (!this.#client) this.#connectClient()
+      } else {
+        const report = await this.probe()
+        if (!report.ok) {
+          // The first probe has refused already.
+          if (this.#status() !== 'unfit') this.#refuse(report)
+          return false
+        }
       }
       const client = this.#client
       // Let go while the GPU was being tested.
@@ -171,7 +181,9 @@ export class EngineState {
   #fail(error: unknown) {
     if (this.#status() === 'lost' || this.#status() === 'unfit') return
     if (LOST_NAMES.has(nameAndMessage(error).name)) return this.#lose(error)
-    this.status = 'idle'
+    const { device } = this
+    if (device && !device.ok) this.#refuse(device)
+    else this.status = 'idle'
     if (!isAbort(error)) this.problem = this.#explain(error)
   }
 

@@ -8,6 +8,11 @@ const target: LoadTarget = {
   source: { kind: 'url', baseUrl: 'https://x.example/' },
   options: { dtype: 'auto' },
 }
+const there: LoadTarget = {
+  label: 'large @ gpu.example',
+  source: { kind: 'endpoint', baseUrl: 'https://gpu.example/v1', model: 'large' },
+  options: { dtype: 'auto' },
+}
 const info = { model: 'tiny' } as ModelInfo
 const reply = { text: 'Yes.', finish: 'stop' } as Reply
 const request = { messages: [], sampling: {} as never, maxNewTokens: 1 }
@@ -45,6 +50,60 @@ function stage(overrides: Partial<EngineClient> = {}) {
 beforeEach(() => {
   vi.stubGlobal('navigator', { gpu: {}, onLine: true })
   vi.stubGlobal('isSecureContext', true)
+})
+
+describe('a model on a server', () => {
+  const unfit = async () =>
+    ({ ok: false, problem: { name: 'UnsupportedDeviceError', message: 'why' } }) as DeviceReport
+
+  test('needs no GPU, and is not disturbed by what is found of it', async () => {
+    let report: (report: DeviceReport) => void = () => {}
+    const { engine, stage: on } = stage({ probe: () => new Promise((resolve) => (report = resolve)) })
+    const probing = engine.probe()
+    expect(await engine.load(there)).toBe(true)
+    report(await unfit())
+    await probing
+    expect(engine.status).toBe('ready')
+    expect(engine.problem).toBeUndefined()
+    expect((await engine.ask(request, () => {})).text).toBe('Yes.')
+    expect(on.connections).toBe(1)
+  })
+
+  test('answers where the GPU was found unfit; a checkpoint still finds it so', async () => {
+    const { engine } = stage({ probe: unfit })
+    await engine.probe()
+    expect(engine.status).toBe('unfit')
+    expect(await engine.load(there)).toBe(true)
+    expect(engine.status).toBe('ready')
+    expect(await engine.load(target)).toBe(false)
+    expect(engine.status).toBe('unfit')
+  })
+
+  test('that cannot be had leaves the page as it was, and says why', async () => {
+    const load = async () => {
+      throw Object.assign(new Error('endpoint unreachable: x'), { name: 'EndpointError' })
+    }
+    const { engine } = stage({ probe: unfit, load })
+    await engine.probe()
+    expect(await engine.load(there)).toBe(false)
+    expect(engine.status).toBe('unfit')
+    expect(engine.problem?.title).toBe('The server does not answer.')
+    const { engine: fit } = stage({ load })
+    expect(await fit.load(there)).toBe(false)
+    expect(fit.status).toBe('idle')
+  })
+
+  test('whose connecting was cancelled leaves the GPU’s problem in sight', async () => {
+    const { engine } = stage({
+      probe: unfit,
+      load: async () => {
+        throw named('AbortError')
+      },
+    })
+    await engine.probe()
+    await engine.load(there)
+    expect(engine.problem?.name).toBe('UnsupportedDeviceError')
+  })
 })
 
 describe('engine state', () => {

@@ -12,6 +12,7 @@ import {
 import { explain, type Problem } from '../text/explain'
 import { en, type Messages } from '../text/messages/en'
 import type { EngineState, LoadTarget } from './engine.svelte'
+import { ServerModels } from './server.svelte'
 import type { Keep } from './storage'
 import { surroundings } from './surroundings'
 
@@ -29,6 +30,8 @@ export class ModelPicker {
   endpoint = $state('')
   /** Never stored, and given to the engine for hub sources alone. */
   token = $state('')
+  /** What the chosen server has, where one is chosen. */
+  readonly server: ServerModels
 
   plan = $state.raw<ModelPlan>()
   planProblem = $state.raw<Problem>()
@@ -47,6 +50,7 @@ export class ModelPicker {
     this.#keep = keep
     this.home = home
     this.#texts = texts
+    this.server = new ServerModels(texts)
     const saved = (keep.read(KEY) ?? {}) as Record<string, unknown>
     this.choice = restoreChoice(saved['choice']) ?? { kind: 'bundled' }
     if (DTYPES.includes(saved['dtype'] as WeightDtype)) this.dtype = saved['dtype'] as WeightDtype
@@ -86,6 +90,7 @@ export class ModelPicker {
       home: this.home,
       // A token meant for another hub must not go to the usual one.
       ...(!endpointProblem && { endpoint: parseEndpoint(this.endpoint), token: this.token.trim() }),
+      ...(choice.kind === 'endpoint' && { apiKey: this.server.keyFor(choice.baseUrl) }),
     })
     return { label: choiceName(choice), source, options: this.options }
   }
@@ -102,6 +107,13 @@ export class ModelPicker {
     const number = ++this.#planNumber
     this.plan = undefined
     this.planProblem = undefined
+    this.isPlanning = false
+    const { choice } = this
+    if (choice.kind === 'endpoint') {
+      const only = await this.server.ask(choice.baseUrl)
+      if (only && number === this.#planNumber && !choice.model) this.choice = { ...choice, model: only }
+      return
+    }
     if (this.#engine.status === 'unfit' || this.#engine.status === 'lost') return
     this.isPlanning = true
     const { source, options } = this.target()

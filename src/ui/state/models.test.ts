@@ -9,6 +9,7 @@ const stored = new Map<string, string>()
 beforeEach(() => {
   stored.clear()
   vi.stubGlobal('document', { baseURI: 'https://page.test/' })
+  vi.stubGlobal('navigator', { onLine: true })
   vi.stubGlobal('localStorage', {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => void stored.set(key, value),
@@ -52,4 +53,58 @@ test('GPU memory is remembered, and the bundled model has its own defaults', asy
   expect(next.memoryGB).toBe(8)
   await next.loadBundled()
   expect(next.options).toEqual({ dtype: 'auto' })
+})
+
+/** Servers that list these models. */
+const serve = (names: (host: string) => string[] | Promise<string[]>) =>
+  vi.stubGlobal('fetch', async (url: string) =>
+    Response.json({ data: (await names(new URL(url).host)).map((id) => ({ id })) }),
+  )
+
+test('a server is asked for its models; the only one is taken, and nothing is planned', async () => {
+  serve(() => ['llava'])
+  const { engine, picker } = stage()
+  await picker.choose({ kind: 'endpoint', baseUrl: 'https://gpu.example/v1' })
+  expect(picker.server.names).toEqual(['llava'])
+  expect(engine.plan).not.toHaveBeenCalled()
+  await picker.load()
+  expect(engine.load.mock.lastCall![0]).toMatchObject({
+    label: 'llava @ gpu.example',
+    source: { kind: 'endpoint', baseUrl: 'https://gpu.example/v1', model: 'llava' },
+  })
+})
+
+test('the key of a server is for its origin alone, and kept nowhere', async () => {
+  serve(() => ['a', 'b'])
+  const { picker } = stage()
+  const at = (host: string) => ({ kind: 'endpoint' as const, baseUrl: `https://${host}/v1`, model: 'a' })
+  await picker.choose(at('one.example'))
+  picker.server.setKey(at('one.example').baseUrl, ' secret ')
+  expect(picker.target().source).toMatchObject({ apiKey: 'secret' })
+  await picker.load()
+  expect(JSON.stringify([...stored])).not.toContain('secret')
+  expect(picker.target(at('two.example')).source).not.toHaveProperty('apiKey')
+  await picker.choose(at('two.example'))
+  expect(picker.server.key).toBe('')
+  await picker.choose(at('one.example'))
+  expect(picker.target().source).not.toHaveProperty('apiKey')
+
+  const { picker: next } = stage()
+  expect(next.choice).toEqual(at('one.example'))
+})
+
+test('what keeps a server from listing its models is told; an earlier answer does not overtake a later one', async () => {
+  const { picker } = stage()
+  vi.stubGlobal('fetch', async () => new Response('', { status: 401 }))
+  await picker.choose({ kind: 'endpoint', baseUrl: 'https://x.example/v1' })
+  expect(picker.server.problem?.title).toBe('The server wants an API key that may use this model.')
+  let answer: (models: string[]) => void = () => {}
+  const slow = new Promise<string[]>((resolve) => (answer = resolve))
+  serve((host) => (host === 'slow.example' ? slow : ['new']))
+  const first = picker.choose({ kind: 'endpoint', baseUrl: 'https://slow.example/v1' })
+  await picker.choose({ kind: 'endpoint', baseUrl: 'https://quick.example/v1' })
+  answer(['old'])
+  await first
+  expect(picker.server.names).toEqual(['new'])
+  expect(picker.choice).toMatchObject({ baseUrl: 'https://quick.example/v1', model: 'new' })
 })

@@ -57,6 +57,8 @@ export class Session {
   areSettingsOpen = $state(false)
   /** Someone asked for the cursor: a new chat, a model that is ready. The composer gives it and takes this back. */
   isFocusWanted = $state(false)
+  /** Someone asked for a server. The form where its address is typed takes this back. */
+  isServerWanted = $state(false)
   /** Height of what the chat scrolls in, in pixels. */
   paneHeight = $state(0)
 
@@ -173,7 +175,7 @@ export class Session {
   }
 
   protected offers(remedy: Remedy): boolean {
-    return remedy !== 'choose-model' || this.parts.picker
+    return (remedy !== 'choose-model' && remedy !== 'use-server') || this.parts.picker
   }
 
   /** Does what a problem's button says. `retry` means the load; an answer is retried where it stands. */
@@ -184,6 +186,10 @@ export class Session {
         return this.reloadModel()
       case 'choose-model':
         this.screen = 'models'
+        return
+      case 'use-server':
+        this.screen = 'models'
+        this.isServerWanted = true
         return
       case 'new-chat':
         return this.newChat()

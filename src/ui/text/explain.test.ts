@@ -46,6 +46,22 @@ describe('explain', () => {
     expect(title('failed', { ...fine, isOnline: false })).toBe('You are offline.')
   })
 
+  test.each([
+    ['unreachable', 'The server does not answer.'],
+    ['blocked', 'The server does not let this page read its answers.'],
+    ['insecure', 'This page may not ask a server without https.'],
+    ['denied', 'The server wants an API key that may use this model.'],
+    ['missing', 'The server does not have this model, or nothing at this address.'],
+    ['busy', 'The server is busy or in trouble.'],
+    ['broken', 'The answer broke off.'],
+    ['stalled', 'The answer broke off.'],
+    ['refused', 'The server did not answer as expected.'],
+    ['failed', 'The server did not answer as expected.'],
+  ])('tells apart what is %s at a server, whatever its own words are', (trouble, title) => {
+    const message = `endpoint ${trouble}: x answered 400: endpoint busy: 404`
+    expect(explain(error('EndpointError', message), fine).title).toBe(title)
+  })
+
   test('the lost device and the crashed worker can be recovered from', () => {
     expect(explain(error('DeviceLostError'), fine).remedies).toContain('reload-model')
     expect(explain(error('WorkerCrashError'), fine).remedies).toContain('reload-model')

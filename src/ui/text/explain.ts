@@ -2,7 +2,7 @@ import type { ErrorName } from '../../worker/api'
 import { en, type Messages } from './messages/en'
 
 /** What a visitor may do about a problem; the page turns each into a button. */
-export type Remedy = 'reload-model' | 'choose-model' | 'retry' | 'new-chat' | 'reload-page'
+export type Remedy = 'reload-model' | 'choose-model' | 'use-server' | 'retry' | 'new-chat' | 'reload-page'
 
 /** An error as the visitor meets it: what happened, what to do, and the engine's own words beneath. */
 export interface Problem {
@@ -36,11 +36,11 @@ interface Case {
 
 const CASES: Record<KnownErrorName, Case | ((message: string, around: Surroundings) => Case)> = {
   UnsupportedDeviceError(_message, around) {
-    if (!around.isSecureContext) return { says: 'insecureAddress', remedies: [] }
-    if (!around.hasWebGpu) return { says: 'noWebGpu', remedies: [] }
-    return { says: 'noGpu', remedies: ['reload-page'] }
+    if (!around.isSecureContext) return { says: 'insecureAddress', remedies: ['use-server'] }
+    if (!around.hasWebGpu) return { says: 'noWebGpu', remedies: ['use-server'] }
+    return { says: 'noGpu', remedies: ['reload-page', 'use-server'] }
   },
-  SelfTestError: { says: 'wrongValues', remedies: ['reload-page'] },
+  SelfTestError: { says: 'wrongValues', remedies: ['reload-page', 'use-server'] },
   DeviceLostError: { says: 'gpuLost', remedies: ['reload-model', 'choose-model'] },
   OutOfMemoryError: { says: 'outOfMemory', remedies: ['choose-model'] },
   NetworkError(message, around) {
@@ -49,6 +49,17 @@ const CASES: Record<KnownErrorName, Case | ((message: string, around: Surroundin
     if (/\b404\b/.test(message)) return { says: 'notFound', remedies: ['choose-model'] }
     if (/\b429\b/.test(message)) return { says: 'tooManyRequests', remedies: ['retry'] }
     return { says: 'notDownloaded', remedies: ['retry'] }
+  },
+  EndpointError(message, around) {
+    const [, trouble = ''] = /^endpoint (\w+):/.exec(message) ?? []
+    if (trouble === 'unreachable' && !around.isOnline) return { says: 'offline', remedies: ['retry'] }
+    return (
+      SERVER_CASES[trouble] ?? {
+        says: 'serverRefused',
+        remedies: ['retry', 'choose-model'],
+        sendsToDetail: true,
+      }
+    )
   },
   CheckpointError: { says: 'damagedWeights', remedies: ['retry', 'choose-model'] },
   ConfigError: { says: 'unsupportedConfig', remedies: ['choose-model'], sendsToDetail: true },
@@ -66,6 +77,18 @@ const CASES: Record<KnownErrorName, Case | ((message: string, around: Surroundin
   AbortError: { says: 'cancelled', remedies: [] },
   WorkerCrashError: { says: 'crashed', remedies: ['reload-model', 'reload-page'] },
   QuotaExceededError: { says: 'storageFull', remedies: ['new-chat'] },
+}
+
+/** By the first word of an EndpointError; of others the server's own words tell more. */
+const SERVER_CASES: Record<string, Case> = {
+  unreachable: { says: 'serverUnreachable', remedies: ['retry', 'choose-model'] },
+  blocked: { says: 'serverBlocked', remedies: ['retry', 'choose-model'], sendsToDetail: true },
+  insecure: { says: 'serverInsecure', remedies: ['choose-model'] },
+  denied: { says: 'serverDenied', remedies: ['choose-model'] },
+  missing: { says: 'serverMissing', remedies: ['choose-model'] },
+  busy: { says: 'serverBusy', remedies: ['retry'] },
+  broken: { says: 'answerBroken', remedies: ['retry'] },
+  stalled: { says: 'answerBroken', remedies: ['retry'] },
 }
 
 const UNKNOWN: Case = { says: 'unknown', remedies: ['retry', 'reload-page'] }
@@ -141,8 +164,8 @@ export function pointsToDetail({ sendsToDetail, detail }: Problem): boolean {
   return detail !== '' && sendsToDetail === true
 }
 
-/** Remedies that mean the same wherever they stand; `retry` and `new-chat` are a chat's. */
-const isOfModels = (remedy: Remedy) => remedy !== 'retry' && remedy !== 'new-chat'
+/** Remedies that help who trains; `retry`, `new-chat` and servers are a chat's. */
+const isOfModels = (remedy: Remedy) => !['retry', 'new-chat', 'use-server'].includes(remedy)
 
 /** True for an error that means the visitor cancelled. */
 export function isAbort(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import { createStore, promisifyRequest, type UseStore } from 'idb-keyval'
-import type { ModelSource } from '../../worker/api'
+import type { CheckpointLocation, ModelSource } from '../../worker/api'
 import type { DatasetSource } from '../../worker/client'
 import type { LoadTarget } from '../state/engine.svelte'
 import { sourceOfFiles, type PlacedSource } from './dataset-source'
@@ -201,8 +201,9 @@ export async function persistStorage(
   }
 }
 
-function rememberable(source: ModelSource): ModelSource | undefined {
-  if (source.kind === 'files') return undefined
+/** Nothing of files, which must be picked again, and of a server, where nothing is trained. */
+function rememberable(source: ModelSource): CheckpointLocation | undefined {
+  if (source.kind === 'files' || source.kind === 'endpoint') return undefined
   if (source.kind === 'url') return source
   const { token: _token, ...rest } = source
   return rest

@@ -316,7 +316,7 @@ export class TrainingSetup {
 /** Why a run cannot start, in a sentence; nothing where it can. */
 export function reasonToWait(
   setup: TrainingSetup,
-  engine: Pick<EngineState, 'status' | 'isReady'>,
+  engine: Pick<EngineState, 'status' | 'isReady' | 'model'>,
   isBusy: boolean,
 ): string {
   if (setup.isOpening) return 'The data is being read.'
@@ -328,6 +328,7 @@ export function reasonToWait(
   if (engine.status === 'loading') return 'The model is being loaded.'
   if (engine.status === 'answering') return 'An answer is being written.'
   if (!engine.isReady) return 'Load a model first.'
+  if (engine.model?.server) return 'Load a model on this device first.'
   if (setup.planProblem && !setup.isPlanStale) return 'It cannot be trained so: the plan says why.'
   return ''
 }

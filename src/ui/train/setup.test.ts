@@ -294,8 +294,8 @@ describe('a start from the connector in use', () => {
 
 test('a run starts once nothing is missing', async () => {
   const { setup, read, plan } = stage()
-  const reason = (status: EngineState['status'] = 'ready', isBusy = false) =>
-    reasonToWait(setup, { status, isReady: status === 'ready' }, isBusy)
+  const reason = (status: EngineState['status'] = 'ready', isBusy = false, model?: EngineState['model']) =>
+    reasonToWait(setup, { status, isReady: status === 'ready', model }, isBusy)
   await setup.readRecipes()
   expect(reason()).toBe('Choose data first.')
   void setup.open(pairs)
@@ -306,6 +306,8 @@ test('a run starts once nothing is missing', async () => {
   await read(zip)
   expect(reason()).toBe('')
   expect(reason('idle')).toBe('Load a model first.')
+  const remote = { server: 'gpu.example' } as EngineState['model']
+  expect(reason('ready', false, remote)).toBe('Load a model on this device first.')
   expect(reason('loading')).toContain('being loaded')
   expect(reason('answering')).toContain('answer')
   expect(reason('ready', true)).toContain('Another run')

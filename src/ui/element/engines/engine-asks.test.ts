@@ -80,6 +80,7 @@ describe('abort', () => {
     expect(mine.end.value).toEqual({
       text: '',
       finish: 'aborted',
+      generatedTokens: 0,
       tokenIds: [],
       promptTokenIds: [],
       promptTokens: 0,

@@ -18,6 +18,8 @@ function place(source: ModelSource): object {
       return { ...source, token: undefined }
     case 'url':
       return source
+    case 'endpoint':
+      return { ...source, apiKey: undefined }
   }
 }
 

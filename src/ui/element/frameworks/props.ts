@@ -6,9 +6,11 @@ import type { TrilobiteChat } from '../trilobite-chat'
  * and in HTML from a server, and properties for what is no text.
  */
 export interface TrilobiteChatProps {
+  apiKey?: string
   autoload?: boolean | ''
   'context-length'?: number | string
   dtype?: WeightDtype
+  endpoint?: string
   greeting?: string
   /** Between spaces. */
   hide?: HideablePart | (string & {})

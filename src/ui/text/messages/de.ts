@@ -39,6 +39,7 @@ export const de = {
   remedies: {
     'reload-model': 'Modell neu laden',
     'choose-model': 'Modell wählen',
+    'use-server': 'Modell auf einem Server nutzen',
     retry: 'Erneut versuchen',
     'new-chat': 'Neuer Chat',
     'reload-page': 'Seite neu laden',
@@ -62,6 +63,7 @@ export const de = {
     dropPictures: 'Bilder hier ablegen, um sie hinzuzufügen',
     modelState: (dtype: string, contextTokens: number) => `${dtype} · ${count(contextTokens)} Token Kontext`,
     mistakes: 'Modelle machen Fehler. Prüfen Sie, was wichtig ist.',
+    answersFrom: (host: string) => `Antworten kommen von ${host}. Bilder und Fragen werden dorthin gesendet.`,
     keys: 'Eingabe sendet, Umschalt+Eingabe beginnt eine neue Zeile',
     notLoaded: 'Das Modell ist nicht geladen. Ihr Chat bleibt erhalten.',
     choose: 'Wählen',
@@ -100,6 +102,8 @@ export const de = {
     notLookable:
       'Nur in die neueste Antwort lässt sich hineinsehen, solange ihr Modell geladen bleibt: Die Engine hält ' +
       'immer nur eine Antwort bereit. „Antwort neu erzeugen“ stellt diese Frage noch einmal.',
+    notLookableThere: (host: string) =>
+      `Wohin es blickt, lässt sich nicht zeigen: ${host} antwortet und teilt es nicht mit. Laden Sie dafür ein Modell auf diesem Gerät.`,
     code: 'Code',
     copyCode: 'Code kopieren',
     withheld: (picture: string) => `[Bild nicht geladen: ${picture}]`,
@@ -173,6 +177,7 @@ export const de = {
     profile: 'Antworten profilieren',
     profileHint:
       'Zeigt unter jeder Antwort, wofür die Zeit verging, Kernel für Kernel. Antworten dauern solange länger.',
+    noProfile: 'Nicht bei einem Modell auf einem Server, der es nicht mitteilt.',
     reset: 'Auf Standard zurücksetzen',
   },
 

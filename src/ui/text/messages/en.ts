@@ -46,6 +46,7 @@ export const en = {
   remedies: {
     'reload-model': 'Reload model',
     'choose-model': 'Choose a model',
+    'use-server': 'Use a model on a server',
     retry: 'Try again',
     'new-chat': 'New chat',
     'reload-page': 'Reload page',
@@ -71,6 +72,7 @@ export const en = {
     modelState: (dtype: string, contextTokens: number) =>
       `${dtype} · ${count(contextTokens)} tokens of context`,
     mistakes: 'Models make mistakes. Check what matters.',
+    answersFrom: (host: string) => `Answers come from ${host}. Pictures and questions are sent there.`,
     keys: 'Enter sends, Shift+Enter starts a line',
     notLoaded: 'The model is not loaded. Your chat is kept.',
     choose: 'Choose',
@@ -109,6 +111,8 @@ export const en = {
     notLookable:
       'Only the newest answer can be looked into, as long as its model stays loaded: the engine holds one ' +
       'answer at a time. Press Regenerate to ask this again.',
+    notLookableThere: (host: string) =>
+      `Where it looks cannot be shown: ${host} answers, and does not tell. Load a model on this device to see it.`,
     code: 'code',
     copyCode: 'Copy code',
     withheld: (picture: string) => `[picture not loaded: ${picture}]`,
@@ -177,6 +181,7 @@ export const en = {
     profile: 'Profile answers',
     profileHint:
       'Shows under each answer where its time went, kernel by kernel. Answers take longer meanwhile.',
+    noProfile: 'Not for a model on a server, which does not tell.',
     reset: 'Back to defaults',
   },
 

@@ -40,6 +40,7 @@ export const es = {
   remedies: {
     'reload-model': 'Recargar el modelo',
     'choose-model': 'Elegir un modelo',
+    'use-server': 'Usar un modelo en un servidor',
     retry: 'Reintentar',
     'new-chat': 'Nuevo chat',
     'reload-page': 'Recargar la página',
@@ -64,6 +65,8 @@ export const es = {
     modelState: (dtype: string, contextTokens: number) =>
       `${dtype} · ${count(contextTokens)} tokens de contexto`,
     mistakes: 'Los modelos se equivocan. Compruebe lo importante.',
+    answersFrom: (host: string) =>
+      `Las respuestas vienen de ${host}. Las imágenes y preguntas se envían allí.`,
     keys: 'Intro envía, Mayús+Intro salta de línea',
     notLoaded: 'El modelo no está cargado. El chat se conserva.',
     choose: 'Elegir',
@@ -102,6 +105,8 @@ export const es = {
     notLookable:
       'Solo se puede examinar la respuesta más reciente, mientras su modelo siga cargado: el motor guarda una sola ' +
       'respuesta. «Regenerar la respuesta» vuelve a hacer esta pregunta.',
+    notLookableThere: (host: string) =>
+      `No se puede mostrar dónde mira: responde ${host}, que no lo indica. Cargue un modelo en este dispositivo para verlo.`,
     code: 'código',
     copyCode: 'Copiar el código',
     withheld: (picture: string) => `[imagen no cargada: ${picture}]`,
@@ -171,6 +176,7 @@ export const es = {
     profile: 'Perfilar las respuestas',
     profileHint:
       'Muestra bajo cada respuesta en qué se fue el tiempo, kernel a kernel. Mientras tanto, las respuestas tardan más.',
+    noProfile: 'No con un modelo en un servidor, que no lo indica.',
     reset: 'Restablecer los valores',
   },
 

@@ -41,6 +41,7 @@ export const fr = {
   remedies: {
     'reload-model': 'Recharger le modèle',
     'choose-model': 'Choisir un modèle',
+    'use-server': 'Utiliser un modèle sur un serveur',
     retry: 'Réessayer',
     'new-chat': 'Nouvelle discussion',
     'reload-page': 'Recharger la page',
@@ -65,6 +66,7 @@ export const fr = {
     modelState: (dtype: string, contextTokens: number) =>
       `${dtype} · ${count(contextTokens)} tokens de contexte`,
     mistakes: 'Les modèles se trompent. Vérifiez ce qui compte.',
+    answersFrom: (host: string) => `Les réponses viennent de ${host}. Images et questions y sont envoyées.`,
     keys: 'Entrée envoie, Maj+Entrée va à la ligne',
     notLoaded: 'Le modèle n’est pas chargé. Votre discussion est conservée.',
     choose: 'Choisir',
@@ -103,6 +105,8 @@ export const fr = {
     notLookable:
       'Seule la réponse la plus récente peut être examinée, tant que son modèle reste chargé\u00a0: le moteur n’en garde ' +
       'qu’une à la fois. «\u00a0Régénérer la réponse\u00a0» repose cette question.',
+    notLookableThere: (host: string) =>
+      `Où il regarde ne peut être montré\u00a0: ${host} répond, et ne le dit pas. Chargez un modèle sur cet appareil pour le voir.`,
     code: 'code source',
     copyCode: 'Copier le code',
     withheld: (picture: string) => `[image non chargée\u00a0: ${picture}]`,
@@ -175,6 +179,7 @@ export const fr = {
     profile: 'Profiler les réponses',
     profileHint:
       'Montre sous chaque réponse où le temps est passé, noyau par noyau. Les réponses prennent alors plus de temps.',
+    noProfile: 'Pas pour un modèle sur un serveur, qui ne le dit pas.',
     reset: 'Rétablir les valeurs par défaut',
   },
 

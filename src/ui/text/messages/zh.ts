@@ -39,6 +39,7 @@ export const zh = {
   remedies: {
     'reload-model': '重新加载模型',
     'choose-model': '选择模型',
+    'use-server': '使用服务器上的模型',
     retry: '重试',
     'new-chat': '新对话',
     'reload-page': '刷新页面',
@@ -62,6 +63,7 @@ export const zh = {
     dropPictures: '松开即可添加图片',
     modelState: (dtype: string, contextTokens: number) => `${dtype} · 上下文 ${count(contextTokens)} token`,
     mistakes: '模型会出错，重要内容请自行核实。',
+    answersFrom: (host: string) => `回答来自 ${host}，图片和问题会发送到那里。`,
     keys: 'Enter 发送，Shift+Enter 换行',
     notLoaded: '模型尚未加载。您的对话已保留。',
     choose: '选择',
@@ -99,6 +101,8 @@ export const zh = {
     regenerate: '重新生成回答',
     notLookable:
       '只能查看最新的回答，且其模型须保持加载：引擎一次只保留一个回答。点击“重新生成回答”可再次提出此问题。',
+    notLookableThere: (host: string) =>
+      `无法显示它在看哪里：由 ${host} 回答，而它不提供此信息。请在此设备上加载模型来查看。`,
     code: '代码',
     copyCode: '复制代码',
     withheld: (picture: string) => `[图片未加载：${picture}]`,
@@ -163,6 +167,7 @@ export const zh = {
     systemPromptHint: '置于对话之前。有些模型会忽略或拒绝它。',
     profile: '剖析回答的性能',
     profileHint: '在每个回答下方显示各内核的耗时。开启期间回答会变慢。',
+    noProfile: '服务器上的模型不提供此信息。',
     reset: '恢复默认设置',
   },
 

@@ -44,6 +44,26 @@ export const models = {
     notOfModel: 'Das ist nicht die Adresse eines Modells.',
     malformed: (text: string) => `${text} ist keine Adresse. Sie sollte mit https:// beginnen.`,
     insecure: 'Nur https-Adressen funktionieren, oder http auf localhost.',
+    mixed:
+      'Diese Seite kam über https. Browser lassen sie daher nur Server über https fragen, oder auf localhost.',
+  },
+
+  server: {
+    title: 'Ein Modell auf einem Server',
+    about:
+      'Für ein Modell, das für dieses Gerät zu groß ist. An seiner Stelle können vLLM, SGLang, llama.cpp, transformers serve und andere antworten, die OpenAIs Chat Completions sprechen.',
+    address: 'Adresse des Servers',
+    key: 'API-Schlüssel, falls der Server einen verlangt',
+    keyHint: 'Bleibt bis zum Schließen dieser Seite, wird nie gespeichert und nur an diesen Server gesendet.',
+    model: 'Modell',
+    choose: 'Eines seiner Modelle wählen',
+    asking: 'Der Server wird nach seinen Modellen gefragt…',
+    notListed: 'Dieser Server nennt seine Modelle nicht. Geben Sie den Namen ein, den er kennt.',
+    sends: (host: string) =>
+      `Ihre Bilder und Fragen werden an ${host} gesendet und dort beantwortet. Wer ihn betreibt, kann sie lesen.`,
+    open: (host: string) => `Der Weg zu ${host} ist nicht verschlüsselt: Andere im Netz können mitlesen.`,
+    cannot: 'Blickrichtung, Profile und Training brauchen ein Modell auf diesem Gerät.',
+    start: 'Dieses Modell nutzen',
   },
 
   stored: {
@@ -130,6 +150,7 @@ export const models = {
   },
 
   load: {
+    connecting: (host: string) => `Verbindung mit ${host}`,
     title: (model: string) => `${model} wird geladen`,
     untitled: 'Das Modell wird geladen',
     cancelling: 'Wird abgebrochen …',

@@ -43,6 +43,26 @@ export const models = {
     notOfModel: 'That is not the address of a model.',
     malformed: (text: string) => `${text} is not an address. It should start with https://.`,
     insecure: 'Only https addresses work, or http on localhost.',
+    mixed: 'This page came over https, so browsers let it ask servers over https alone, or on localhost.',
+  },
+
+  /** A model that does not run on this device. */
+  server: {
+    title: 'A model on a server',
+    about:
+      'For a model that is too large for this device. vLLM, SGLang, llama.cpp, transformers serve and others that speak OpenAI’s chat completions can answer in its place.',
+    address: 'Address of the server',
+    key: 'API key, if the server wants one',
+    keyHint: 'Kept until this page closes, never stored, and sent to this server alone.',
+    model: 'Model',
+    choose: 'Choose one of its models',
+    asking: 'Asking which models it has…',
+    notListed: 'This server does not list its models. Type the name it knows.',
+    sends: (host: string) =>
+      `Your pictures and questions are sent to ${host} and answered there. Whoever runs it can read them.`,
+    open: (host: string) => `The way to ${host} is not encrypted: others on the network can read along.`,
+    cannot: 'Where it looks, profiles and training need a model on this device.',
+    start: 'Use this model',
   },
 
   /** Models with files on this device. */
@@ -127,6 +147,7 @@ export const models = {
   },
 
   load: {
+    connecting: (host: string) => `Connecting to ${host}`,
     title: (model: string) => `Loading ${model}`,
     untitled: 'Loading the model',
     cancelling: 'Cancelling…',

@@ -43,6 +43,26 @@ export const models = {
     notOfModel: 'Esa no es la dirección de un modelo.',
     malformed: (text: string) => `${text} no es una dirección. Debería empezar por https://.`,
     insecure: 'Solo sirven direcciones https, o http en localhost.',
+    mixed:
+      'Esta página llegó por https, así que los navegadores solo le dejan consultar servidores por https, o en localhost.',
+  },
+
+  server: {
+    title: 'Un modelo en un servidor',
+    about:
+      'Para un modelo demasiado grande para este dispositivo. En su lugar pueden responder vLLM, SGLang, llama.cpp, transformers serve y otros que hablan el protocolo chat completions de OpenAI.',
+    address: 'Dirección del servidor',
+    key: 'Clave de API, si el servidor la pide',
+    keyHint: 'Se guarda hasta cerrar esta página, nunca se almacena y solo se envía a este servidor.',
+    model: 'Modelo',
+    choose: 'Elegir uno de sus modelos',
+    asking: 'Preguntando qué modelos tiene…',
+    notListed: 'Este servidor no enumera sus modelos. Escriba el nombre que conoce.',
+    sends: (host: string) =>
+      `Sus imágenes y preguntas se envían a ${host} y se responden allí. Quien lo gestiona puede leerlas.`,
+    open: (host: string) => `El camino a ${host} no está cifrado: otros en la red pueden leer.`,
+    cannot: 'Dónde mira, los perfiles y el entrenamiento requieren un modelo en este dispositivo.',
+    start: 'Usar este modelo',
   },
 
   stored: {
@@ -129,6 +149,7 @@ export const models = {
   },
 
   load: {
+    connecting: (host: string) => `Conectando con ${host}`,
     title: (model: string) => `Cargando ${model}`,
     untitled: 'Cargando el modelo',
     cancelling: 'Cancelando…',

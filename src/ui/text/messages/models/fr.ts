@@ -45,6 +45,27 @@ export const models = {
     notOfModel: 'Ce n’est pas l’adresse d’un modèle.',
     malformed: (text: string) => `${text} n’est pas une adresse. Elle devrait commencer par https://.`,
     insecure: 'Seules les adresses https conviennent, ou http sur localhost.',
+    mixed:
+      'Cette page est venue en https\u00a0: les navigateurs ne la laissent interroger que des serveurs en https, ou sur localhost.',
+  },
+
+  server: {
+    title: 'Un modèle sur un serveur',
+    about:
+      'Pour un modèle trop grand pour cet appareil. vLLM, SGLang, llama.cpp, transformers serve et d’autres qui parlent le protocole chat completions d’OpenAI peuvent répondre à sa place.',
+    address: 'Adresse du serveur',
+    key: 'Clé d’API, si le serveur en demande une',
+    keyHint: 'Gardée jusqu’à la fermeture de cette page, jamais enregistrée, et envoyée à ce seul serveur.',
+    model: 'Modèle',
+    choose: 'Choisir l’un de ses modèles',
+    asking: 'Le serveur est interrogé sur ses modèles…',
+    notListed: 'Ce serveur ne donne pas la liste de ses modèles. Tapez le nom qu’il connaît.',
+    sends: (host: string) =>
+      `Vos images et questions sont envoyées à ${host}, qui y répond. Qui l’exploite peut les lire.`,
+    open: (host: string) =>
+      `Le chemin vers ${host} n’est pas chiffré\u00a0: d’autres sur le réseau peuvent lire.`,
+    cannot: 'Où il regarde, les profils et l’entraînement demandent un modèle sur cet appareil.',
+    start: 'Utiliser ce modèle',
   },
 
   stored: {
@@ -132,6 +153,7 @@ export const models = {
   },
 
   load: {
+    connecting: (host: string) => `Connexion à ${host}`,
     title: (model: string) => `Chargement de ${model}`,
     untitled: 'Chargement du modèle',
     cancelling: 'Annulation…',

@@ -40,6 +40,24 @@ export const models = {
     notOfModel: '这不是模型的网址。',
     malformed: (text: string) => `${text} 不是网址。网址应以 https:// 开头。`,
     insecure: '只支持 https 网址，或 localhost 上的 http。',
+    mixed: '此页面通过 https 打开，浏览器只允许它访问 https 服务器或 localhost。',
+  },
+
+  server: {
+    title: '服务器上的模型',
+    about:
+      '适用于此设备容纳不下的模型。可由 vLLM、SGLang、llama.cpp、transformers serve 等支持 OpenAI chat completions 协议的服务器代为回答。',
+    address: '服务器地址',
+    key: 'API 密钥（如服务器需要）',
+    keyHint: '仅保留到页面关闭，从不存储，且只发送给此服务器。',
+    model: '模型',
+    choose: '从它的模型中选择',
+    asking: '正在查询它有哪些模型…',
+    notListed: '此服务器不列出其模型。请输入它所知的名称。',
+    sends: (host: string) => `您的图片和问题会发送到 ${host} 并在那里回答，其运营者可以读取它们。`,
+    open: (host: string) => `到 ${host} 的连接未加密：网络上的其他人可以读取内容。`,
+    cannot: '查看它在看哪里、性能分析和训练都需要此设备上的模型。',
+    start: '使用此模型',
   },
 
   stored: {
@@ -121,6 +139,7 @@ export const models = {
   },
 
   load: {
+    connecting: (host: string) => `正在连接 ${host}`,
     title: (model: string) => `正在加载 ${model}`,
     untitled: '正在加载模型',
     cancelling: '正在取消…',

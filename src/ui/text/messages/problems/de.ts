@@ -62,6 +62,39 @@ export const problems = {
       'Prüfen Sie die Verbindung und versuchen Sie es erneut. Auch ein Blocker oder ein Host ohne CORS kann die ' +
       'Ursache sein.',
   },
+  serverUnreachable: {
+    title: 'Der Server antwortet nicht.',
+    advice: 'Starten Sie ihn und prüfen Sie Adresse und Port. Die Einzelheiten nennen, was gefragt wurde.',
+  },
+  serverBlocked: {
+    title: 'Der Server lässt diese Seite seine Antworten nicht lesen.',
+    advice:
+      'Erlauben Sie auf dem Server die Herkunft dieser Seite (CORS). Die Einzelheiten nennen sie und die üblichen Optionen.',
+  },
+  serverInsecure: {
+    title: 'Diese Seite darf keinen Server ohne https fragen.',
+    advice: 'Betreiben Sie ihn über https, oder öffnen Sie diese Seite von localhost.',
+  },
+  serverDenied: {
+    title: 'Der Server verlangt einen API-Schlüssel für dieses Modell.',
+    advice: 'Geben Sie ihn unter Modelle an. Er bleibt bis zum Schließen dieser Seite.',
+  },
+  serverMissing: {
+    title: 'Der Server hat dieses Modell nicht, oder nichts unter dieser Adresse.',
+    advice: 'Prüfen Sie den Namen des Modells und die Adresse, die meist auf /v1 endet.',
+  },
+  serverBusy: {
+    title: 'Der Server ist ausgelastet oder gestört.',
+    advice: 'Er wurde mehrmals gefragt. Warten Sie etwas und versuchen Sie es erneut.',
+  },
+  serverRefused: {
+    title: 'Der Server hat nicht wie erwartet geantwortet.',
+    advice: 'Die Einzelheiten geben seine eigenen Worte wieder.',
+  },
+  answerBroken: {
+    title: 'Die Antwort brach ab.',
+    advice: 'Was bis dahin kam, bleibt oben stehen. Fragen Sie für die ganze Antwort noch einmal.',
+  },
   damagedWeights: {
     title: 'Die Gewichte des Modells sind beschädigt oder passen nicht zu seiner Konfiguration.',
     advice:

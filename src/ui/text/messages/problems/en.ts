@@ -51,6 +51,38 @@ export const problems = {
     title: 'A file could not be downloaded.',
     advice: 'Check the connection and try again. A blocker or a host without CORS can cause this too.',
   },
+  serverUnreachable: {
+    title: 'The server does not answer.',
+    advice: 'Start it, and check the address and its port. Its details name what was asked.',
+  },
+  serverBlocked: {
+    title: 'The server does not let this page read its answers.',
+    advice: 'Allow this page’s origin on the server (CORS). The details name it, and the usual options.',
+  },
+  serverInsecure: {
+    title: 'This page may not ask a server without https.',
+    advice: 'Serve it over https, or open this page from localhost.',
+  },
+  serverDenied: {
+    title: 'The server wants an API key that may use this model.',
+    advice: 'Give it under Models. It is kept until this page closes.',
+  },
+  serverMissing: {
+    title: 'The server does not have this model, or nothing at this address.',
+    advice: 'Check the name of the model and the address, which mostly ends in /v1.',
+  },
+  serverBusy: {
+    title: 'The server is busy or in trouble.',
+    advice: 'It was asked several times. Wait a while and try again.',
+  },
+  serverRefused: {
+    title: 'The server did not answer as expected.',
+    advice: 'The details have its own words.',
+  },
+  answerBroken: {
+    title: 'The answer broke off.',
+    advice: 'What came before stays above. Ask again for the whole answer.',
+  },
   damagedWeights: {
     title: 'The model’s weights are damaged or do not match its configuration.',
     advice:

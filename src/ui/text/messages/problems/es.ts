@@ -55,6 +55,39 @@ export const problems = {
     advice:
       'Compruebe la conexión e inténtelo de nuevo. También puede deberse a un bloqueador o a un servidor sin CORS.',
   },
+  serverUnreachable: {
+    title: 'El servidor no responde.',
+    advice: 'Inícielo y compruebe la dirección y su puerto. Los detalles dicen qué se pidió.',
+  },
+  serverBlocked: {
+    title: 'El servidor no deja que esta página lea sus respuestas.',
+    advice:
+      'Permita el origen de esta página en el servidor (CORS). Los detalles lo indican, con las opciones habituales.',
+  },
+  serverInsecure: {
+    title: 'Esta página no puede consultar un servidor sin https.',
+    advice: 'Sírvalo por https o abra esta página desde localhost.',
+  },
+  serverDenied: {
+    title: 'El servidor pide una clave de API para este modelo.',
+    advice: 'Indíquela en Modelos. Se guarda hasta cerrar esta página.',
+  },
+  serverMissing: {
+    title: 'El servidor no tiene este modelo, o nada en esta dirección.',
+    advice: 'Compruebe el nombre del modelo y la dirección, que suele acabar en /v1.',
+  },
+  serverBusy: {
+    title: 'El servidor está ocupado o tiene problemas.',
+    advice: 'Se le preguntó varias veces. Espere un poco e inténtelo de nuevo.',
+  },
+  serverRefused: {
+    title: 'El servidor no respondió como se esperaba.',
+    advice: 'Los detalles dan sus propias palabras.',
+  },
+  answerBroken: {
+    title: 'La respuesta se cortó.',
+    advice: 'Lo que llegó antes queda arriba. Pregunte de nuevo para tener la respuesta entera.',
+  },
   damagedWeights: {
     title: 'Los pesos del modelo están dañados o no corresponden a su configuración.',
     advice:

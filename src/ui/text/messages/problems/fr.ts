@@ -58,6 +58,39 @@ export const problems = {
     advice:
       'Vérifiez la connexion et réessayez. Un bloqueur ou un hôte sans CORS peut aussi en être la cause.',
   },
+  serverUnreachable: {
+    title: 'Le serveur ne répond pas.',
+    advice: 'Démarrez-le et vérifiez l’adresse et son port. Les détails disent ce qui a été demandé.',
+  },
+  serverBlocked: {
+    title: 'Le serveur ne laisse pas cette page lire ses réponses.',
+    advice:
+      'Autorisez l’origine de cette page sur le serveur (CORS). Les détails la nomment, avec les options habituelles.',
+  },
+  serverInsecure: {
+    title: 'Cette page ne peut pas interroger un serveur sans https.',
+    advice: 'Servez-le en https, ou ouvrez cette page depuis localhost.',
+  },
+  serverDenied: {
+    title: 'Le serveur veut une clé d’API pour ce modèle.',
+    advice: 'Donnez-la sous Modèles. Elle est gardée jusqu’à la fermeture de cette page.',
+  },
+  serverMissing: {
+    title: 'Le serveur n’a pas ce modèle, ou rien à cette adresse.',
+    advice: 'Vérifiez le nom du modèle et l’adresse, qui finit le plus souvent par /v1.',
+  },
+  serverBusy: {
+    title: 'Le serveur est occupé ou en difficulté.',
+    advice: 'Il a été interrogé plusieurs fois. Attendez un peu et réessayez.',
+  },
+  serverRefused: {
+    title: 'Le serveur n’a pas répondu comme prévu.',
+    advice: 'Les détails donnent ses propres mots.',
+  },
+  answerBroken: {
+    title: 'La réponse s’est interrompue.',
+    advice: 'Ce qui est venu avant reste ci-dessus. Redemandez pour la réponse entière.',
+  },
   damagedWeights: {
     title: 'Les poids du modèle sont endommagés ou ne correspondent pas à sa configuration.',
     advice:

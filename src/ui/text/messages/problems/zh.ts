@@ -46,6 +46,38 @@ export const problems = {
     title: '有文件无法下载。',
     advice: '请检查网络连接后重试。拦截插件或不支持 CORS 的主机也可能造成此问题。',
   },
+  serverUnreachable: {
+    title: '服务器没有响应。',
+    advice: '请启动它，并检查地址和端口。详细信息中有所请求的内容。',
+  },
+  serverBlocked: {
+    title: '服务器不允许此页面读取其回答。',
+    advice: '请在服务器上允许此页面的来源（CORS）。详细信息中有该来源和常用选项。',
+  },
+  serverInsecure: {
+    title: '此页面不能访问没有 https 的服务器。',
+    advice: '请通过 https 提供服务，或从 localhost 打开此页面。',
+  },
+  serverDenied: {
+    title: '服务器需要可使用此模型的 API 密钥。',
+    advice: '请在“模型”中填写。它仅保留到页面关闭。',
+  },
+  serverMissing: {
+    title: '服务器没有此模型，或此地址上什么也没有。',
+    advice: '请检查模型名称和地址，地址通常以 /v1 结尾。',
+  },
+  serverBusy: {
+    title: '服务器繁忙或出现故障。',
+    advice: '已多次请求。请稍候再试。',
+  },
+  serverRefused: {
+    title: '服务器没有按预期回答。',
+    advice: '详细信息中有它的原话。',
+  },
+  answerBroken: {
+    title: '回答中断了。',
+    advice: '此前的内容保留在上方。请重新提问以获得完整回答。',
+  },
   damagedWeights: {
     title: '模型的权重已损坏，或与其配置不符。',
     advice: '请重新加载。如果同一文件再次失败，则是模型文件本身有问题：请选择其他模型。',
