@@ -1,3 +1,4 @@
+import { findExcess } from './checkpoint/strict-json'
 import { ConfigError } from './errors'
 
 /** Of anything; no tensor has a longer side. */
@@ -105,6 +106,8 @@ export class ConfigReader {
 
 /** Parses a config file's text. Throws: ConfigError when it is not a JSON object. */
 export function parseConfigFile(text: string, file: string): JsonObject {
+  const excess = findExcess(text)
+  if (excess !== undefined) throw new ConfigError(`${file}: ${excess}. Download it again.`)
   let json: Json
   try {
     json = JSON.parse(text) as Json

@@ -10,6 +10,7 @@ import type { LabelRule, SupervisedConversation, TrainingTokenizer } from './tem
 import { promptOfOwn, superviseOwn, type OwnTemplate } from './template/labels/own-template'
 import { trainingTokenizer } from './template/labels/training-tokenizer'
 import { JinjaTemplate } from './template/jinja'
+import { checkPatterns } from './tokenizer-patterns'
 import type { Recipe, Utterance } from './train/definition'
 
 export interface ChatPrompt {
@@ -50,6 +51,7 @@ export class Tokenizer {
         `${source.name}: tokenizer.json was not found. Choose a repository that holds one (a fast tokenizer), or add it to the folder.`,
       )
     }
+    for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkPatterns(json[part])
     let inner: PreTrainedTokenizer
     try {
       inner = new PreTrainedTokenizer(json, files['tokenizer_config.json'] ?? {})
@@ -244,6 +246,7 @@ function templateOf({ template, templateByToken = [] }: PromptStyle, inner: PreT
 function firstTemplate(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (!Array.isArray(value)) return undefined
-  const named = value as { name?: string; template?: string }[]
-  return (named.find(({ name }) => name === 'default') ?? named[0])?.template
+  const named = value as ({ name?: unknown; template?: unknown } | null)[]
+  const template = (named.find((one) => one?.name === 'default') ?? named[0])?.template
+  return typeof template === 'string' ? template : undefined
 }
