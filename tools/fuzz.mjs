@@ -20,7 +20,7 @@ const { status } = spawnSync(
     '--project',
     'unit',
     '--reporter=verbose',
-    'src/model/testing/fuzz',
+    'src/model/testing/fuzz/fuzz.test',
   ],
   {
     cwd: root,
