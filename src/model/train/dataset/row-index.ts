@@ -16,7 +16,9 @@ export class RowIndex {
   /** Throws: DatasetError beyond MAX_ROWS. */
   add(start: number, sizeBytes: number): void {
     if (this.length === MAX_ROWS) {
-      throw new DatasetError(`dataset: more than ${MAX_ROWS} rows; split the file, or is it one of rows at all?`)
+      throw new DatasetError(
+        `dataset: more than ${MAX_ROWS} rows; split the file, or is it one of rows at all?`,
+      )
     }
     if (this.length === this.starts.length) {
       const starts = new Float64Array(2 * this.length)
