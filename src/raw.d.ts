@@ -9,3 +9,9 @@ declare module '*.cjs?raw' {
   const source: string
   export default source
 }
+
+/** Address of a worker that the bundler makes of a file. */
+declare module '*?worker&url' {
+  const address: string
+  export default address
+}

@@ -38,6 +38,8 @@ export type FakeMode =
   | 'ask-image'
   /** every answer is very long, of all that Markdown has, and comes fast. */
   | 'endless'
+  /** every answer is the question itself. */
+  | 'echo'
   /** the worker crashes at the first question. */
   | 'crash'
   /** the loaded model takes no pictures. */
@@ -335,11 +337,13 @@ export function connectEngine(
       const question = request.messages.at(-1)?.text ?? ''
       const answer = modes.has('endless')
         ? ENDLESS
-        : question.includes('long')
-          ? `${REPLY}\n`.repeat(6)
-          : question.includes('Describe')
-            ? REPLY
-            : 'There are **three** shapes.'
+        : modes.has('echo')
+          ? question
+          : question.includes('long')
+            ? `${REPLY}\n`.repeat(6)
+            : question.includes('Describe')
+              ? REPLY
+              : 'There are **three** shapes.'
       const words = answer.match(/\s*\S+|\s+$/g) ?? []
       let text = ''
       let index = 0
@@ -362,6 +366,7 @@ export function connectEngine(
         text += word
         onEvent({ type: 'token', text: word, tokenId: 100 + index, index })
         index++
+        if (modes.has('echo')) continue
         if (!modes.has('endless')) await sleep(15)
         else if (index % 24 === 0) await sleep(8)
       }

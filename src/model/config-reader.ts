@@ -1,4 +1,10 @@
+import { findExcess } from './checkpoint/strict-json'
 import { ConfigError } from './errors'
+
+/** Of anything; no tensor has a longer side. */
+const MAX_SIZE = 2 ** 31 - 1
+/** Of what is listed one by one; the deepest published models have 126 layers. */
+const MAX_COUNT = 1024
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type JsonObject = { [key: string]: Json }
@@ -32,10 +38,16 @@ export class ConfigReader {
     return this.fail(name, 'an integer', value)
   }
 
-  /** A whole number above zero: a size or a count. */
-  size(name: string): number {
+  /** A whole number above zero: a size. */
+  size(name: string, most = MAX_SIZE): number {
     const value = this.int(name)
-    return value > 0 ? value : this.fail(name, 'a positive integer', value)
+    if (value > 0 && value <= most) return value
+    return this.fail(name, value > most ? `at most ${most}` : 'a positive integer', value)
+  }
+
+  /** A whole number above zero of layers, groups or the like, each of which has parameters of its own. */
+  count(name: string): number {
+    return this.size(name, MAX_COUNT)
   }
 
   /** As size; a null in the file means none, even where the class has a default. */
@@ -94,6 +106,8 @@ export class ConfigReader {
 
 /** Parses a config file's text. Throws: ConfigError when it is not a JSON object. */
 export function parseConfigFile(text: string, file: string): JsonObject {
+  const excess = findExcess(text)
+  if (excess !== undefined) throw new ConfigError(`${file}: ${excess}. Download it again.`)
   let json: Json
   try {
     json = JSON.parse(text) as Json

@@ -1,5 +1,6 @@
 import { PreTrainedTokenizer } from '@huggingface/transformers'
 import type { OpenedModel } from './checkpoint-files'
+import type { JsonObject } from './config-reader'
 import { ConfigError, TemplateError } from './errors'
 import type { PromptStyle } from './family/definition'
 import { findTemplate, trainableTemplates } from './template'
@@ -8,6 +9,8 @@ import { IMAGE_PLACEHOLDER, type ChatTemplate, type TemplateMessage } from './te
 import type { LabelRule, SupervisedConversation, TrainingTokenizer } from './template/labels/definition'
 import { promptOfOwn, superviseOwn, type OwnTemplate } from './template/labels/own-template'
 import { trainingTokenizer } from './template/labels/training-tokenizer'
+import { JinjaTemplate } from './template/jinja'
+import { checkPatterns } from './tokenizer-patterns'
 import type { Recipe, Utterance } from './train/definition'
 
 export interface ChatPrompt {
@@ -22,11 +25,12 @@ export type TeachingOptions = Pick<Recipe, 'template' | 'captionEnd'>
 /** A checkpoint's own tokenizer and chat template, run by transformers.js. */
 export class Tokenizer {
   private training: TrainingTokenizer | undefined
+  private program: JinjaTemplate | undefined
 
   private constructor(
     private readonly inner: PreTrainedTokenizer,
-    /** Jinja source of the checkpoint, undefined when it brings none. */
-    private readonly jinja: string | undefined,
+    /** The checkpoint's own template, undefined when it brings none. */
+    private readonly jinja: OwnJinja | undefined,
     private readonly template: ChatTemplate | undefined,
     /** Multimodal templates take a list of pieces a message, text-only ones a string. */
     private readonly takesPieces: boolean,
@@ -47,6 +51,7 @@ export class Tokenizer {
         `${source.name}: tokenizer.json was not found. Choose a repository that holds one (a fast tokenizer), or add it to the folder.`,
       )
     }
+    for (const part of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) checkPatterns(json[part])
     let inner: PreTrainedTokenizer
     try {
       inner = new PreTrainedTokenizer(json, files['tokenizer_config.json'] ?? {})
@@ -63,7 +68,11 @@ export class Tokenizer {
     const jinja = jinjaTemplate ?? firstTemplate(fromFile) ?? firstTemplate(fromTokenizer)
     const { legacy, tokenizer_class } = files['tokenizer_config.json'] ?? {}
     const isLegacy = typeof legacy === 'boolean' ? legacy : tokenizer_class === 'LlamaTokenizer'
-    return new Tokenizer(inner, jinja, template, model.blueprint.vision !== undefined, style, isLegacy)
+    const own =
+      jinja === undefined
+        ? undefined
+        : { source: jinja, tokens: specialTokens(files['tokenizer_config.json']) }
+    return new Tokenizer(inner, own, template, model.blueprint.vision !== undefined, style, isLegacy)
   }
 
   get eosTokenId(): number | undefined {
@@ -198,18 +207,33 @@ export class Tokenizer {
         ? [...Array.from({ length: images }, () => ({ type: 'image' })), { type: 'text', text }]
         : text,
     }))
-    try {
-      return this.inner.apply_chat_template(shaped as never, {
-        chat_template: this.jinja,
-        tokenize: false,
-        add_generation_prompt: open,
-      }) as unknown as string
-    } catch (cause) {
-      throw new TemplateError(
-        `chat template: the checkpoint's own template could not render this conversation (${(cause as Error).message}).`,
-      )
-    }
+    this.program ??= new JinjaTemplate(this.jinja.source)
+    return this.program.render({
+      messages: shaped,
+      add_generation_prompt: open,
+      tools: null,
+      documents: null,
+      ...this.jinja.tokens,
+    })
   }
+}
+
+/** A template's source, and the special tokens that it may name. */
+interface OwnJinja {
+  readonly source: string
+  readonly tokens: Readonly<Record<string, string>>
+}
+
+const SPECIAL_TOKENS = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'].map((name) => `${name}_token`)
+
+/** Texts of those special tokens that a tokenizer_config.json names. */
+function specialTokens(config: JsonObject = {}): Record<string, string> {
+  const named = SPECIAL_TOKENS.map((name) => {
+    const given = config[name]
+    const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+    return [name, isObject ? given['content'] : given]
+  })
+  return Object.fromEntries(named.filter(([, text]) => typeof text === 'string' && text !== ''))
 }
 
 /** The chat template of a project's model where none is asked for. */
@@ -222,6 +246,7 @@ function templateOf({ template, templateByToken = [] }: PromptStyle, inner: PreT
 function firstTemplate(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (!Array.isArray(value)) return undefined
-  const named = value as { name?: string; template?: string }[]
-  return (named.find(({ name }) => name === 'default') ?? named[0])?.template
+  const named = value as ({ name?: unknown; template?: unknown } | null)[]
+  const template = (named.find((one) => one?.name === 'default') ?? named[0])?.template
+  return typeof template === 'string' ? template : undefined
 }

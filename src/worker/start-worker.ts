@@ -1,3 +1,6 @@
+import address from './engine.worker.ts?worker&url'
+import { trustedAddress } from './trusted-address'
+
 /** Starts the engine's worker from the file that the bundler puts beside the page. */
 export const startEngineWorker = (): Worker =>
-  new Worker(new URL('./engine.worker.ts', import.meta.url), { type: 'module', name: 'trilobite-engine' })
+  new Worker(trustedAddress(address), { type: 'module', name: 'trilobite-engine' })

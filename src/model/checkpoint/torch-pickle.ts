@@ -16,6 +16,11 @@ type Slot = PickleValue | typeof MARK
 /** Bytes of a pickle; the largest published ones take a few hundred kB. */
 export const MAX_PICKLE_BYTES = 16 * 2 ** 20
 
+/** Values it may make or go through; a published pickle makes about thirty for each tensor. */
+const MAX_STEPS = 2 ** 20
+/** Dimensions of a tensor; PyTorch's own limit. */
+const MAX_DIMENSIONS = 64
+
 /**
  * Reads a pickle that holds tensors, building nothing else: opcodes and names outside a short list end it. Nothing a
  * pickle names is ever looked up or called.
@@ -30,6 +35,7 @@ export function readTorchPickle(bytes: Uint8Array, where: string): PickleValue {
 class PickleReader {
   private readonly view: DataView
   private at = 0
+  private steps = 0
   private readonly stack: Slot[] = []
   private readonly memo = new Map<number, PickleValue>()
 
@@ -46,6 +52,7 @@ class PickleReader {
   run(): PickleValue {
     for (;;) {
       const position = this.at
+      this.count(1)
       const code = String.fromCharCode(this.bytes[this.skip(1)]!)
       if (code === '.') return this.pop()
       if (!this.step(code)) {
@@ -175,6 +182,7 @@ class PickleReader {
     switch (what.name) {
       case 'collections.OrderedDict': {
         const pairs = args.length === 0 ? [] : this.list(args[0]!)
+        this.count(pairs.length)
         return this.fill(
           new Map(),
           pairs.flatMap((pair) => this.list(pair).slice(0, 2)),
@@ -264,12 +272,22 @@ class PickleReader {
   }
 
   private sizes(value: PickleValue | undefined): number[] {
-    return this.list(value ?? null).map((dim) => this.size(dim))
+    const dims = this.list(value ?? null)
+    if (dims.length > MAX_DIMENSIONS) {
+      throw this.malformed(`a tensor of at most ${MAX_DIMENSIONS} dimensions, got ${dims.length}`)
+    }
+    return dims.map((dim) => this.size(dim))
   }
 
   private size(value: PickleValue | undefined): number {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
     throw this.malformed(`a size from 0 to 2^53 - 1, got ${describe(value)}`)
+  }
+
+  /** What one opcode repeats is counted as often: a list that is remembered may be gone through again and again. */
+  private count(steps: number): void {
+    this.steps += steps
+    if (this.steps > MAX_STEPS) throw this.malformed(`at most ${MAX_STEPS} steps, got more`)
   }
 
   private push(value: Slot): true {

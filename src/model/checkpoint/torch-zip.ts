@@ -29,8 +29,8 @@ const UNSET_32 = 0xffffffff
 
 /** Read at once from the archive's end: its comment may take 64 KiB, and most directories of checkpoints fit as well. */
 const TAIL_BYTES = END_BYTES + 65_535
-/** A directory entry of a checkpoint takes about 90 bytes. */
-const MAX_DIRECTORY_BYTES = 64 * 2 ** 20
+/** A directory entry of a checkpoint takes about 90 bytes, and three times that in memory. */
+const MAX_DIRECTORY_BYTES = 16 * 2 ** 20
 
 /**
  * Reads a zip archive's directory by byte ranges. Only stored entries are taken, each lying wholly before the directory

@@ -153,14 +153,14 @@ async function configureConnector(
     return gridConnector(slot, { textWidth, visionWidths, imageTokens })
   }
   const { sva } = await import('../connector/sva')
-  const queryGroups = json.size('num_query_group')
+  const queryGroups = json.count('num_query_group')
   const queryCounts = sizes(json, 'query_num_list')
   if (queryCounts.length !== queryGroups) {
     json.fail('query_num_list', `${queryGroups} numbers, one a query group (num_query_group),`, queryCounts)
   }
   const samplerLayers: number[] = []
   if (!json.bool('connector_only')) {
-    const count = json.size('num_of_vision_sampler_layers')
+    const count = json.count('num_of_vision_sampler_layers')
     const start = json.int('start_of_vision_sampler_layers')
     const stride = json.size('stride_of_vision_sampler_layers')
     for (let m = 0; m < count; m++) samplerLayers.push(start + m * stride)
@@ -180,7 +180,7 @@ async function configureConnector(
     queryGroups,
     queryCounts,
     imageTokens,
-    depth: json.size('connector_depth'),
+    depth: json.count('connector_depth'),
     samplerLayers,
     heads: SAMPLER_HEADS,
   })

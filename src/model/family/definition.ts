@@ -1,4 +1,5 @@
 import type { JsonObject } from '../config-reader'
+import { ConfigError } from '../errors'
 import type { ConfiguredConnector } from '../connector/definition'
 import type { ImageProcessor } from '../image/processor'
 import type { ResizeLibrary } from '../image/resize'
@@ -104,9 +105,13 @@ export interface FamilySlot {
   blueprint(config: JsonObject, context?: FamilyContext): Promise<Blueprint>
 }
 
-/** Every parameter of the model: `vision.`, `connector.` and `language.`. */
+/**
+ * Every parameter of the model: `vision.`, `connector.` and `language.`.
+ *
+ * Throws: ConfigError where the config's numbers, each possible, make a parameter that is none.
+ */
 export function blueprintSpecs({ vision, language }: Blueprint): ParameterSpecs {
-  return {
+  const specs: ParameterSpecs = {
     ...Object.assign(
       {},
       ...(vision?.towers ?? []).map(({ prefix, tower, output }) => under(prefix, tower.params(output))),
@@ -114,6 +119,14 @@ export function blueprintSpecs({ vision, language }: Blueprint): ParameterSpecs 
     ...(vision && under('connector', vision.connector.params())),
     ...under('language', language.params()),
   }
+  for (const [name, { shape }] of Object.entries(specs)) {
+    if (shape.every((dim) => Number.isSafeInteger(dim) && dim > 0)) continue
+    throw new ConfigError(
+      `config.json: its numbers make ${name} a tensor of shape [${shape.join(', ')}], expected whole numbers above 0. ` +
+        'The checkpoint may be damaged or of a kind that is not supported.',
+    )
+  }
+  return specs
 }
 
 /** Parameters that share another's tensor where the checkpoint leaves them out. */

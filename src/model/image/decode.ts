@@ -28,6 +28,7 @@ export async function decodeImage(bytes: Uint8Array, codecs: Codecs): Promise<Rg
 const decodeStored: Record<ImageFormat, (bytes: Uint8Array, codecs: Codecs) => Promise<RgbImage>> = {
   async png(bytes, codecs) {
     const [bitDepth, colourType] = [bytes[24], bytes[25]]
+    if (!couldFill(bytes)) throw truncated('png', bytes)
     try {
       if (bitDepth === 16 && colourType === 0) return clipGrey(await codecs.decodePng16(bytes))
       const { width, height, data } = await codecs.decodePng(bytes)
@@ -42,6 +43,8 @@ const decodeStored: Record<ImageFormat, (bytes: Uint8Array, codecs: Codecs) => P
     const { frame, complete } = readJpegStructure(bytes)
     // The codec would fill up what is missing with grey; PIL refuses, and so do we.
     if (!complete) throw truncated('jpeg', bytes)
+    // Every block of 8 x 8 takes a bit at least.
+    if (frame && frame.width * frame.height > bytes.length * 512) throw truncated('jpeg', bytes)
     if (frame?.components === 4) {
       throw new ImageError(
         'decode image: expected a JPEG in colour or grey, got one in CMYK (made for printing). ' +
@@ -63,6 +66,18 @@ const decodeStored: Record<ImageFormat, (bytes: Uint8Array, codecs: Codecs) => P
   },
 
   gif: async (bytes) => decodeGif(bytes),
+}
+
+/** Bits a pixel takes by colour type, in times of the bit depth: grey, RGB, palette, grey and alpha, RGBA. */
+const PNG_CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
+/** A deflated byte becomes 1032 at most. */
+const MOST_INFLATED = 1032
+
+/** False for a PNG file with fewer bytes than its size in pixels could be made of: nothing is allocated for it. */
+function couldFill(bytes: Uint8Array): boolean {
+  const { width, height } = readImageHeader(bytes)
+  const bits = width * bytes[24]! * (PNG_CHANNELS[bytes[25]!] ?? 1)
+  return height * (1 + Math.ceil(bits / 8)) <= bytes.length * MOST_INFLATED
 }
 
 function clipGrey(rgba: { width: number; height: number; data: Uint16Array }): RgbImage {

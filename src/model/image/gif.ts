@@ -18,6 +18,8 @@ export function decodeGif(bytes: Uint8Array): RgbImage {
   checkPictureSize('decode image', frame.width, frame.height)
   checkPictureSize('decode image', width, height)
 
+  // A code takes two bits at least and stands for 4096 pixels at most.
+  if (frame.width * frame.height > (bytes.length - frame.dataStart) * 4 * 4096) throw truncated('gif', bytes)
   const indices = inflateLzw(bytes, frame.dataStart, frame.width * frame.height)
   const colours = paletteOf(frame.palette)
   const data = new Uint8Array(width * height * 3)

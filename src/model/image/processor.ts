@@ -25,6 +25,9 @@ export interface ImageProcessor {
   readonly normalize: boolean
 }
 
+/** Longest side of what a tower sees. Units: pixels. */
+export const MAX_SIDE = 16384
+
 type Json = Record<string, unknown>
 
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
@@ -159,8 +162,8 @@ function positive(value: unknown, name: string): number {
 }
 
 function pixels(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 16384) {
-    throw wrong(`${name} to be a whole number of pixels from 1 to 16384`, value)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > MAX_SIDE) {
+    throw wrong(`${name} to be a whole number of pixels from 1 to ${MAX_SIDE}`, value)
   }
   return value
 }

@@ -22,6 +22,9 @@ export function parseRope(json: ConfigReader, headDim: number): RopeConfig {
     typeof parameters?.['rope_theta'] === 'number' ? parameters['rope_theta'] : json.float('rope_theta')
   const type = scaling?.['rope_type'] ?? scaling?.['type'] ?? 'default'
   const partial = parameters?.['partial_rotary_factor'] ?? json.raw('partial_rotary_factor')
+  if (typeof partial === 'number' && !(partial > 0 && partial <= 1)) {
+    json.fail('partial_rotary_factor', 'above 0 and at most 1', partial)
+  }
   const original = json.raw('original_max_position_embeddings')
   return {
     theta,

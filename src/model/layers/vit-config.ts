@@ -32,7 +32,7 @@ export function parseVitConfig(json: ConfigReader, hasClsToken: boolean, input: 
     patchSize,
     hiddenSize: json.size('hidden_size'),
     intermediateSize: json.size('intermediate_size'),
-    layers: json.size('num_hidden_layers'),
+    layers: json.count('num_hidden_layers'),
     heads: json.size('num_attention_heads'),
     layerNormEps: json.float('layer_norm_eps'),
     activation: json.oneOf('hidden_act', ACTIVATIONS),

@@ -134,7 +134,7 @@ function parseOpenClipConfig(json: ConfigReader, input: TowerInput): VitConfig {
     patchSize,
     hiddenSize,
     intermediateSize: Math.trunc(hiddenSize * json.float('mlp_ratio')),
-    layers: json.size('layers'),
+    layers: json.count('layers'),
     heads: Math.floor(hiddenSize / json.size('head_width')),
     layerNormEps: 1e-5,
     activation: json.bool('quick_gelu') ? 'quick_gelu' : 'gelu',

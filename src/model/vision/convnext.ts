@@ -166,12 +166,20 @@ function convNextSpecs(config: ConvNextConfig, { depth }: TowerOutput): Paramete
   }
 }
 
+/** Halvings of a picture's side; more leave nothing of any. */
+const MAX_STAGES = 16
+
 /** A list of positive integers, one for each stage. */
-function sizesOf(json: ConfigReader, name: string): number[] {
+function sizesOf(json: ConfigReader, name: string, most: number): number[] {
   const value = json.raw(name)
   const isSizes =
-    Array.isArray(value) && value.length > 0 && value.every((n) => Number.isInteger(n) && Number(n) > 0)
-  return isSizes ? (value as number[]) : json.fail(name, 'a list of positive integers', value)
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= MAX_STAGES &&
+    value.every((n) => Number.isInteger(n) && Number(n) > 0 && Number(n) <= most)
+  return isSizes
+    ? (value as number[])
+    : json.fail(name, `a list of at most ${MAX_STAGES} integers from 1 to ${most}`, value)
 }
 
 /** What both layouts' configs come to; a convolution takes pictures of any size. */
@@ -183,8 +191,8 @@ function configOf(
 ): ConvNextConfig {
   const imageSize = input.imageSize ?? input.defaultImageSize ?? json.size('image_size')
   const patchSize = json.size('patch_size')
-  const dims = sizesOf(json, dimsName)
-  const depths = sizesOf(json, 'depths')
+  const dims = sizesOf(json, dimsName, 2 ** 16)
+  const depths = sizesOf(json, 'depths', 1024)
   if (depths.length !== dims.length) json.fail('depths', `a list of ${dims.length}, as ${dimsName}`, depths)
   const finest = Math.floor(imageSize / patchSize)
   if (finest < 2 ** (dims.length - 1)) {

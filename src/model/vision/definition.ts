@@ -1,6 +1,7 @@
 import type { Encoder, Tensor } from '../../kernels'
 import { ConfigReader, type JsonObject } from '../config-reader'
 import type { ParameterSpecs, Weights } from '../parameters'
+import { MAX_SIDE } from '../image/processor'
 import type { ExternalTower } from './external'
 
 /** A square map of features: side * side rows, row-major. */
@@ -91,13 +92,25 @@ export interface VisionTowerSlot {
   configure(json: JsonObject, where: string, input?: TowerInput): ConfiguredTower
 }
 
+/** Throws: ConfigError for numbers that are each possible but do not go together. */
+function checkTower(json: ConfigReader, config: VisionTowerConfig & { heads?: number }): void {
+  const { imageSize, patchTokens, hiddenSize, heads = 1 } = config
+  if (imageSize > MAX_SIDE) json.fail('image_size', `at most ${MAX_SIDE}`, imageSize)
+  if (patchTokens < 1) json.fail('patch_size', `at most image_size, ${imageSize}`, json.raw('patch_size'))
+  if (heads < 1 || hiddenSize % heads !== 0) {
+    json.fail('hidden_size', `a multiple of the number of heads, ${heads},`, hiddenSize)
+  }
+}
+
 export function defineVisionTower<C extends VisionTowerConfig>(
   definition: VisionTowerDefinition<C>,
 ): VisionTowerSlot {
   return {
     modelType: definition.modelType,
     configure(json, where, input = {}) {
-      const config = definition.parseConfig(new ConfigReader(json, where, definition.defaults), input)
+      const reader = new ConfigReader(json, where, definition.defaults)
+      const config = definition.parseConfig(reader, input)
+      checkTower(reader, config)
       return {
         config,
         unused: definition.unused ?? [],

@@ -132,7 +132,7 @@ export const dinov2 = defineVisionTower<Dinov2Config>({
       hiddenSize,
       // Two thirds of a plain MLP's width, for there are three matrices; whole eights.
       intermediateSize: gated ? Math.ceil(Math.trunc((hidden * 2) / 3) / 8) * 8 : hidden,
-      layers: json.size('num_hidden_layers'),
+      layers: json.count('num_hidden_layers'),
       heads: json.size('num_attention_heads'),
       layerNormEps: json.float('layer_norm_eps'),
       activation: json.oneOf('hidden_act', ACTIVATIONS),

@@ -126,7 +126,7 @@ function parseTimmConfig(json: ConfigReader, input: TowerInput): VitConfig {
     patchSize,
     hiddenSize,
     intermediateSize: Math.trunc(hiddenSize * json.float('mlp_ratio')),
-    layers: json.size('depth'),
+    layers: json.count('depth'),
     heads: json.size('num_heads'),
     layerNormEps: 1e-6,
     activation: json.oneOf('act_layer', TIMM_ACTIVATIONS),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ALLOWED, PAYLOADS } from './testing/payloads'
 import { GrowingMarkdown, parseMarkdown, safeHref } from './markdown'
 
 // These hold before DOMPurify, which needs a browser, has even looked.
@@ -77,6 +78,25 @@ describe('markdown of a reply', () => {
       kind: 'html',
       html: '<p><span class="withheld">&lt;b&gt;Bild nicht geladen: &lt;i&gt;cat&lt;/i&gt;&lt;/b&gt;</span></p>\n',
     })
+  })
+})
+
+describe('what attackers have a model say', () => {
+  test('there are more than a hundred', () => expect(PAYLOADS.length).toBeGreaterThan(100))
+
+  test.each(PAYLOADS)('is inert before anything sanitises it: %j', (payload) => {
+    const made = html(payload).replace(/<pre>[^]*<\/pre>/g, '')
+    // Whatever the renderer did not write itself has no `<` left.
+    const tags = [...made.matchAll(/<(\/?)([^\s>/]*)([^>]*)>?/g)]
+    for (const [, , name, attributes] of tags) {
+      expect(Object.keys(ALLOWED), made).toContain(name)
+      const found = [...attributes!.matchAll(/\s([^\s=]+)(?:="([^"]*)")?/g)]
+      expect(found.map(([text]) => text).join(''), made).toBe(attributes!.replace(/\s*\/?$/, ''))
+      for (const [, attribute, value] of found) {
+        expect(ALLOWED[name!], made).toContain(attribute)
+        if (attribute === 'href') expect(value).toMatch(/^(https?|mailto):/)
+      }
+    }
   })
 })
 

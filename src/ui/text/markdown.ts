@@ -46,6 +46,11 @@ const parserOf = ({ withheld }: Wording) =>
     breaks: true,
     renderer: {
       html: ({ text }) => escapeHtml(text),
+      // Behind a <script> or <style>, which is none here, marked takes text for markup: it is escaped as any other.
+      text(token) {
+        if ('escaped' in token) token.escaped = false
+        return false
+      },
       // Below the heading that names the speaker.
       heading({ tokens, depth }) {
         const level = Math.min(6, depth + 2)

@@ -1,7 +1,11 @@
+import { DatasetError } from '../../errors'
 import { throwIfAborted, type RandomAccess } from './access'
 
 /** Large enough to keep a disk busy; the only bytes of the file in memory while it is indexed. */
 export const CHUNK_BYTES = 1 << 20
+
+/** 200 MB of places; a zip of 50 kB may unpack to as many rows of one byte. */
+const MAX_ROWS = 2 ** 24
 
 /** Where each row stands in its file: 12 bytes a row once it is trimmed, so that ten million take 120 MB. */
 export class RowIndex {
@@ -9,7 +13,13 @@ export class RowIndex {
   private starts = new Float64Array(1024)
   private sizes = new Uint32Array(1024)
 
+  /** Throws: DatasetError beyond MAX_ROWS. */
   add(start: number, sizeBytes: number): void {
+    if (this.length === MAX_ROWS) {
+      throw new DatasetError(
+        `dataset: more than ${MAX_ROWS} rows; split the file, or is it one of rows at all?`,
+      )
+    }
     if (this.length === this.starts.length) {
       const starts = new Float64Array(2 * this.length)
       const sizes = new Uint32Array(2 * this.length)

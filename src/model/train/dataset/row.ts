@@ -14,13 +14,13 @@ export const CAPTION_NAMES: readonly string[] = ['caption', 'text', 'title']
 
 /** What the original projects' data says where a row has no picture. */
 const NO_IMAGE = new Set(['', 'None', 'nan', 'NaN'])
-const SPEAKERS: Readonly<Record<string, Utterance['from']>> = {
-  human: 'human',
-  user: 'human',
-  gpt: 'gpt',
-  assistant: 'gpt',
-  system: 'system',
-}
+const SPEAKERS: ReadonlyMap<string, Utterance['from']> = new Map([
+  ['human', 'human'],
+  ['user', 'human'],
+  ['gpt', 'gpt'],
+  ['assistant', 'gpt'],
+  ['system', 'system'],
+])
 const MARK = '<image>'
 
 type JsonRecord = Readonly<Record<string, unknown>>
@@ -134,7 +134,7 @@ function conversationOf(value: JsonRecord): Utterance[] {
 function utteranceOf(turn: unknown, index: number): Utterance {
   if (!isRecord(turn)) throw new DatasetError(`has a turn ${index + 1} that is not an object`)
   const speaker = turn.from ?? turn.role
-  const from = typeof speaker === 'string' ? SPEAKERS[speaker.toLowerCase()] : undefined
+  const from = typeof speaker === 'string' ? SPEAKERS.get(speaker.toLowerCase()) : undefined
   if (from === undefined) {
     throw new DatasetError(`has a turn by ${JSON.stringify(speaker) ?? 'nobody'}, expected human or gpt`)
   }

@@ -7,6 +7,10 @@ import { inflate, readAll, readStream, spoolToBlob, type Spool } from './zip-ent
 
 /** Of an annotation file in a zip; a longer one has to be unpacked first. */
 const MAX_SPOOLED_BYTES = 4 * 2 ** 30
+/** A deflated byte becomes 1032 at most, a stored one remains one. */
+const MOST_INFLATED = 1032
+/** Files of a zip; the entries of more than a million pictures take 300 MB. */
+const MAX_ENTRIES = 2 ** 21
 const STORED = 0
 const DEFLATED = 8
 const LOCAL_HEADER_BYTES = 30
@@ -50,6 +54,9 @@ export async function openZip(access: RandomAccess, name: string, options: ZipOp
       throwIfAborted(options.signal)
       const path = pathInside(listedPath(entry.filename))
       if (entry.directory || entry.symlink || path === undefined) continue
+      if (entries.size === MAX_ENTRIES) {
+        throw new DatasetError(`dataset: ${name} holds more than ${MAX_ENTRIES} files; split it`)
+      }
       entries.set(path, compact(entry))
     }
   } catch (error) {
@@ -122,6 +129,11 @@ class ZipFolder implements Folder {
   private find(path: string): Entry {
     const entry = this.entries.get(listedPath(path))
     if (!entry) throw new DatasetError(`dataset: ${path} is not in ${this.name}; add it`)
+    if (entry.sizeBytes > (entry.compressedBytes + 1) * MOST_INFLATED) {
+      throw new DatasetError(
+        `dataset: ${path} in ${this.name} says it holds more than its bytes can; make the zip again`,
+      )
+    }
     if (entry.method !== STORED && entry.method !== DEFLATED) {
       const how = entry.method < 0 ? 'is encrypted' : `is compressed by method ${entry.method}`
       throw new DatasetError(`dataset: ${path} in ${this.name} ${how}; make the zip with plain deflate`)
