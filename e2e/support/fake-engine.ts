@@ -122,6 +122,7 @@ export function connectEngine(
       type: 'device-lost',
       reason: 'destroyed',
       message: 'device: expected to keep it, it was destroyed',
+      recovers: false,
     })
   }
 

@@ -4,6 +4,7 @@ import {
   sampleToken,
   unpackRows,
   warmUp,
+  withFallbacks,
   type Gpu,
   type Tensor,
   type Tuning,
@@ -111,7 +112,12 @@ export class ChatModel {
           compiling.tell()
           return report
         })
-      const compiled = warmUp(gpu, usedKernels(vlm, conversation), compiling.onProgress, either)
+      const kernels = usedKernels.bind(undefined, vlm, conversation)
+      const compiled = withFallbacks(
+        gpu,
+        () => warmUp(gpu, kernels(), compiling.onProgress, either),
+        (note) => void notes.add(note),
+      )
       work = [streaming, compiled]
       const [report] = await Promise.all([streaming, compiled])
       if (report.hashTrouble !== undefined) {
@@ -174,7 +180,7 @@ export class ChatModel {
   /**
    * Puts a tuning in place once every kernel is compiled that the model uses under it.
    *
-   * Throws: the signal's reason, and the Error of a refused shader; the tuning before stays in place then.
+   * Throws: the signal's reason, and ShaderError for a refused shader; the tuning before stays in place then.
    */
   async tune(tuning: Tuning, signal: AbortSignal): Promise<void> {
     const { gpu } = this.vlm

@@ -94,14 +94,18 @@ export async function generate(
     await reader.discard()
     await gpu.check()
   } catch (error) {
-    if (!(error instanceof AbortError)) throw error
+    if (!(error instanceof AbortError)) {
+      // What was to be written behind the prefix may not be there.
+      cached = gpu.lostError ? 0 : reusedTokens
+      throw error
+    }
     finish = 'aborted'
     await reader.discard()
   } finally {
     enc.end()
     reader.destroy()
     const known = [...prompt.keys, ...tokenIds]
-    conversation.remember(known.slice(0, gpu.lostError ? 0 : cached))
+    conversation.remember(known.slice(0, cached))
   }
   return { tokenIds, finish, reusedTokens, firstTokenAt }
 }

@@ -129,7 +129,7 @@ export function toMessages(entries: readonly Entry[], systemPrompt: string): Cha
 export class Chat {
   entries = $state<Entry[]>([])
   /** The answer the engine can still look into, and with what; the next question ends that. */
-  #lookable = $state.raw<{ answer: Answer; model: ModelInfo; what: Lookable }>()
+  #lookable = $state.raw<{ answer: Answer; model: ModelInfo; losses: number; what: Lookable }>()
   /** True until the last visit's chat has been read. */
   isRestoring = $state(true)
 
@@ -160,7 +160,8 @@ export class Chat {
   /** What can be looked into of an answer; undefined once the engine holds another, or the model went. */
   lookable(answer: Answer): Lookable | undefined {
     const last = this.#lookable
-    return last?.answer === answer && last.model === this.#engine.model ? last.what : undefined
+    const { model, losses } = this.#engine
+    return last?.answer === answer && last.model === model && last.losses === losses ? last.what : undefined
   }
 
   async restore() {
@@ -232,6 +233,12 @@ export class Chat {
           if (!answer.notices.includes(event.message)) answer.notices = [...answer.notices, event.message]
           return
         }
+        if (event.type === 'restart') {
+          stream.close()
+          answer.text = ''
+          pieces.length = 0
+          return
+        }
         if (event.type === 'token') {
           stream.add(event.text)
           this.listener.token?.(answer, event.text, event.index)
@@ -289,10 +296,10 @@ export class Chat {
   }
 
   #keepLookable(answer: Answer, words: Lookable['words']) {
-    const { model } = this.#engine
+    const { model, losses } = this.#engine
     const pictures = this.entries.flatMap((entry) => (entry.role === 'user' ? entry.pictures : []))
     if (!model || !words.length || !pictures.length) return
-    this.#lookable = { answer, model, what: { words, pictures, towers: model.towers.map(towerName) } }
+    this.#lookable = { answer, model, losses, what: { words, pictures, towers: model.towers.map(towerName) } }
   }
 
   /** Keeps the chat for the next visit. Storage that is full or forbidden costs only that. */
@@ -357,7 +364,7 @@ const PHASES = {
   token: 'streaming',
 } as const
 
-function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Messages): string {
+function activityOf(event: Exclude<AskEvent, { type: 'notice' | 'restart' }>, texts: Messages): string {
   const { activity } = texts
   switch (event.type) {
     case 'encoding': {
