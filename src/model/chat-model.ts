@@ -99,7 +99,9 @@ export class ChatModel {
           onNote: (note) => void notes.add(note),
         }),
       })
-      conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
+      conversation = gpu.allOrNone(
+        () => new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype),
+      )
       await gpu.check()
 
       const onWeights = (progress: StreamProgress) => onProgress({ phase: 'weights', ...progress })

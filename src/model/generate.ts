@@ -56,7 +56,7 @@ export async function generate(
   let finish: Generated['finish'] = most < maxNewTokens ? 'context' : 'length'
   options.onPrefill?.(reusedTokens)
 
-  const reader = new TokenReader(gpu, TOKENS_IN_FLIGHT + 1)
+  const reader = gpu.allOrNone(() => new TokenReader(gpu, TOKENS_IN_FLIGHT + 1))
   const enc = new Encoder(gpu, arena, 'generate')
   const sampleInto = (index: number, logits: Tensor) => {
     const step = index - promptLength

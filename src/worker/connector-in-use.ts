@@ -30,7 +30,7 @@ export class ConnectorInUse {
       0,
     )
     const told = { ...info, parameters }
-    const next = values && { own: new OwnConnector(gpu, blueprint), values, info: told }
+    const next = values && { own: gpu.allOrNone(() => new OwnConnector(gpu, blueprint)), values, info: told }
     try {
       next?.own.write(next.values)
       await gpu.check()

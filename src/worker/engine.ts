@@ -593,11 +593,13 @@ export class Engine implements EngineApi {
     this.device = undefined
     this.model = undefined
     this.lastTurn = undefined
-    const recovers = recovery.mayTry && (loading !== undefined || recovery.target !== undefined)
+    const wasInUse = loading !== undefined || recovery.target !== undefined
+    const recovers = wasInUse && recovery.mayTry
+    const { message } = wasInUse && !recovers ? recovery.givenUp(error) : error
     if (recovers && recovery.target) this.training.modelLost()
     else this.training.modelGone()
     for (const lost of this.underway) lost.abort(error)
-    this.tell({ type: 'device-lost', reason: 'lost', message: error.message, recovers })
+    this.tell({ type: 'device-lost', reason: 'lost', message, recovers })
     // What is loading begins again by itself.
     if (!loading) recovery.start(error)
   }

@@ -53,6 +53,19 @@ export class Recovery<Target> {
     return this.tried < this.attempts
   }
 
+  /** Why nothing is tried any more. */
+  givenUp(cause: unknown): DeviceLostError {
+    const { attempts } = this
+    const { message } = cause as Error
+    if (attempts === 0) return new DeviceLostError(message)
+    const times = attempts === 1 ? 'once' : `${attempts} times in a row`
+    return new DeviceLostError(
+      `gpu: the model was brought back ${times} and the device did not stay. Close other tabs and programs that use the ` +
+        `GPU or choose a smaller model, then load it again. The last failure: ${message}`,
+      { cause },
+    )
+  }
+
   /** The device did what it was asked: the next loss is another one. */
   succeeded(): void {
     this.tried = 0
@@ -104,7 +117,7 @@ export class Recovery<Target> {
 
   /** Counts an attempt and waits before it. Throws: DeviceLostError where there were too many; AbortError. */
   async attempt(cause: unknown, signal: AbortSignal): Promise<number> {
-    if (!this.mayTry) throw givenUp(this.attempts, cause)
+    if (!this.mayTry) throw this.givenUp(cause)
     const attempt = ++this.tried
     this.triedAt = performance.now()
     this.host.tell({ type: 'recovering', attempt, attempts: this.attempts })
@@ -150,17 +163,6 @@ const mayPass = (error: unknown) =>
   [DeviceLostError, UnsupportedDeviceError, OutOfMemoryError, NetworkError].some(
     (kind) => error instanceof kind,
   )
-
-function givenUp(attempts: number, cause: unknown): DeviceLostError {
-  const { message } = cause as Error
-  if (attempts === 0) return new DeviceLostError(message)
-  const times = attempts === 1 ? 'once' : `${attempts} times in a row`
-  return new DeviceLostError(
-    `gpu: the model was brought back ${times} and the device did not stay. Close other tabs and programs that use the ` +
-      `GPU or choose a smaller model, then load it again. The last failure: ${message}`,
-    { cause },
-  )
-}
 
 function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

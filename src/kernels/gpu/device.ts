@@ -166,6 +166,17 @@ export class Gpu {
     this.release(buffer)
   }
 
+  /** Makes something of several buffers. Where that throws, those made for it are freed. */
+  allOrNone<T>(make: () => T): T {
+    const before = new Set(this.bufferSizes.keys())
+    try {
+      return make()
+    } catch (error) {
+      for (const buffer of [...this.bufferSizes.keys()]) if (!before.has(buffer)) this.destroyBuffer(buffer)
+      throw error
+    }
+  }
+
   /** False for a buffer that was freed, or that the device had no memory for. */
   isAlive(buffer: GPUBuffer): boolean {
     return this.bufferSizes.has(buffer)
@@ -244,9 +255,10 @@ export class Gpu {
     const failures = this.failures.splice(0)
     // What uses a buffer or a pipeline that could not be made is invalid in turn, and may be told first.
     const cause = failures.find((error) => error instanceof OutOfMemoryError || error instanceof ShaderError)
-    const first = cause ?? failures[0]
+    if (cause) throw cause
+    const [first, ...others] = failures
     if (first) {
-      if (failures.length > 1) first.message += ` (and ${failures.length - 1} more errors)`
+      if (others.length) first.message += ` (and ${others.length} more errors)`
       throw first
     }
   }

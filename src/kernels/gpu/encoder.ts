@@ -381,6 +381,8 @@ export async function mapOrLost(gpu: Gpu, staging: GPUBuffer): Promise<void> {
   try {
     await gpu.orLost(staging.mapAsync(0x01), 'reading back from the GPU') // READ
   } catch (cause) {
+    // A buffer that there was no memory for cannot be mapped either.
+    await gpu.check()
     throw await lossOr(gpu, cause)
   }
 }
