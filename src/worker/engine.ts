@@ -8,6 +8,7 @@ import {
   SelfTestError,
   TrilobiteError,
   UnsupportedDeviceError,
+  withFallbacks,
   type Capabilities,
   type Gpu,
   type Tuning,
@@ -305,7 +306,10 @@ export class Engine implements EngineApi {
     const run = () =>
       this.throughLosses(
         async (either) => {
-          const reply = await answer(request, told.onEvent, either)
+          const ask = () => answer(request, told.onEvent, either)
+          const gpu = this.model?.vlm.gpu
+          // A kernel that was not foreseen is compiled when it is needed.
+          const reply = await (gpu ? withFallbacks(gpu, ask, () => told.restart()) : ask())
           if (reply.finish === 'aborted' && !signal.aborted) either.throwIfAborted()
           return reply
         },
