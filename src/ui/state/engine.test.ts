@@ -108,6 +108,52 @@ describe('engine state', () => {
     expect([s.connections, s.disposed]).toEqual([2, 1])
   })
 
+  test('a device that the engine brings back keeps the model, and the answer goes on', async () => {
+    let end!: (reply: Reply) => void
+    const { engine, stage: s } = stage({ ask: () => new Promise((resolve) => (end = resolve)) })
+    await engine.load(target)
+    const asked = engine.ask(request, () => {})
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'driver reset', recovers: true })
+    s.tell({ type: 'recovering', attempt: 2, attempts: 3 })
+    expect([engine.status, engine.isAsking, engine.recovery?.attempt]).toEqual(['recovering', true, 2])
+    expect(await engine.load(target)).toBe(false)
+    s.tell({ type: 'ready', model: info })
+    expect([engine.status, engine.model, engine.recovery, engine.losses]).toEqual([
+      'answering',
+      info,
+      undefined,
+      1,
+    ])
+    end(reply)
+    expect(await asked).toBe(reply)
+    expect([engine.status, engine.problem, s.connections]).toEqual(['ready', undefined, 1])
+  })
+
+  test('one that it gives up is lost, with its words, and one that was stopped is idle', async () => {
+    const { engine, stage: s } = stage()
+    await engine.load(target)
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+    s.tell({ type: 'not-recovered', name: 'DeviceLostError', message: '3 times in a row' })
+    expect([engine.status, engine.problem?.detail]).toEqual(['lost', '3 times in a row'])
+    await engine.reload()
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+    s.tell({ type: 'not-recovered', name: 'AbortError', message: 'cancelled' })
+    expect([engine.status, engine.model, engine.problem]).toEqual(['idle', undefined, undefined])
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: false })
+    expect(engine.status).toBe('idle')
+  })
+
+  test('a call that fails by a loss that was told leaves the recovery alone', async () => {
+    const { engine, stage: s } = stage()
+    await engine.load(target)
+    const call = engine.call(async () => {
+      s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+      throw named('DeviceLostError')
+    })
+    await expect(call).rejects.toThrow()
+    expect(engine.status).toBe('recovering')
+  })
+
   test('an answer that rejects with the loss counts as the loss', async () => {
     const { engine } = stage({
       ask: async () => {
