@@ -508,8 +508,11 @@ export class Engine implements EngineApi {
     this.tuning.interrupt()
     this.tasks++
     const next = this.turn
-      .then(() => this.recovery.over(signal))
-      .then(run)
+      .then(async () => {
+        // Nothing may come between the last look and the work.
+        while (this.recovery.isRunning && !signal?.aborted) await this.recovery.over(signal)
+        return run()
+      })
       .catch((error: unknown) => this.explained(error))
       .finally(() => this.tasks--)
     this.turn = next.catch(() => {})
@@ -529,13 +532,13 @@ export class Engine implements EngineApi {
     }: { signal?: AbortSignal; onAgain?: () => void } = {},
   ): Promise<T> {
     for (;;) {
+      while (this.recovery.isRunning && !signal.aborted) await this.recovery.over(signal)
       try {
         const result = await this.untilLost(signal, run)
         this.recovery.succeeded()
         return result
       } catch (error) {
         if (!(error instanceof DeviceLostError) || !this.recovery.target) throw error
-        await this.recovery.over(signal)
         onAgain()
       }
     }

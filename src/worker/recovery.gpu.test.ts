@@ -27,7 +27,7 @@ async function losable(attempts = 3) {
   await engine.watch((event) => events.push(event))
   /** Destroys the device there is, if it still is. */
   const destroy = () => {
-    gpu!.device.destroy()
+    gpu?.device.destroy()
     gpu = undefined
   }
   return { engine, runs, events, destroy, isThere: () => gpu !== undefined }
@@ -117,6 +117,40 @@ describe.skipIf(isSlow)('a device that is destroyed', () => {
       expect(events.some(({ type }) => type === 'not-recovered')).toBe(false)
       losses += destroyed
     }
+    await engine.close()
+  })
+
+  test('while nothing runs keeps the connector in use and a paused run', async () => {
+    const { engine, runs, events, destroy } = await losable()
+    await loadSmall(engine)
+    const { training } = engine
+    const paused = await training.trainOn(await smallDataset(), smallRun(), ({ type }) => {
+      if (type === 'step') void training.controlTraining('pause')
+    })
+    expect(paused.state).toBe('paused')
+    await training.useConnector(paused.id)
+    const before = await engine.ask(smallQuestion(), () => {})
+    destroy()
+    const after = await engine.ask(smallQuestion(), () => {})
+    expect(after.tokenIds).toEqual(before.tokenIds)
+    const ended = await training.resumeOn(paused.id, await smallDataset(), () => {})
+    expect(ended.state).toBe('done')
+    expect(await trainedBytes(runs, paused.id)).toEqual(undisturbed.connector)
+    expect(events.filter(({ type }) => type === 'device-lost').length).toBe(1)
+    await engine.close()
+  })
+
+  test('and may not be opened anew ends what runs in words; a load begins afresh', async () => {
+    const { engine, events, destroy } = await losable(0)
+    await loadSmall(engine)
+    const asked = engine.ask({ ...smallQuestion(), maxNewTokens: 100 }, ({ type }) => {
+      if (type === 'token') destroy()
+    })
+    await expect(asked).rejects.toMatchObject({ name: 'DeviceLostError' })
+    expect(events.map(({ type }) => type)).toEqual(['device-lost', 'not-recovered'])
+    await expect(engine.ask(smallQuestion(), () => {})).rejects.toMatchObject({ name: 'DeviceLostError' })
+    await loadSmall(engine)
+    expect((await engine.ask(smallQuestion(), () => {})).tokenIds).toEqual(undisturbed.reply.tokenIds)
     await engine.close()
   })
 })

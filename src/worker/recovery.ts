@@ -102,6 +102,10 @@ export class Recovery<Target> {
     this.stop()
   }
 
+  get isRunning(): boolean {
+    return this.running !== undefined
+  }
+
   /** Resolves when no recovery runs, well or not, or when `signal` is aborted. */
   async over(signal?: AbortSignal): Promise<void> {
     const { running } = this
