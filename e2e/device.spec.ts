@@ -1,7 +1,7 @@
 import { expect, test } from './support/fixtures'
 import { look } from './support/look'
 import { sample } from './support/samples'
-import { freeLastShard, holdLastShard } from './support/shards'
+import { expectGivenUp, freeLastShard, holdLastShard } from './support/shards'
 import { Visit } from './support/visit'
 import { beforeEngine } from './support/worker-script'
 
@@ -54,50 +54,75 @@ test('an engine whose script does not load is told of, and comes back', async ({
   await expect(visit.part('banner')).toHaveCount(0)
 })
 
-test('a device lost in mid-answer comes back, and the chat survives', async ({ visit }) => {
+test('a device lost in mid-answer comes back by itself, and the answer and the chat go on', async ({
+  visit,
+}) => {
   await visit.openReady()
   const [turn, next] = scene.turns
   await visit.atFirstText('lose-device')
   await visit.send(turn!.question, scene.path)
-  await visit.untilAnswered('lost')
-  const banner = visit.part('banner')
-  await expect(banner).toHaveAttribute('data-error', 'DeviceLostError')
-  await expect(banner).toContainText('Your chat is kept. Reload the model to go on.')
+  await visit.untilAnswered('stop')
+  await expect(visit.part('banner')).toHaveCount(0)
   await expect(visit.asked).toHaveText(turn!.question)
-  const text = (await visit.text().innerText()).trim()
-  expect(text).not.toBe('')
-  expect(turn!.reply.startsWith(text)).toBe(true)
-  await expect(visit.answers.last()).toContainText('Cut short: the engine was lost.')
-  await expect(visit.part('announcer')).toHaveText('Answer cut short')
-  await look(visit, 'lost')
-
-  await visit.part('remedy-reload-model').click()
-  await visit.untilReady()
-  await expect(banner).toHaveCount(0)
-  await visit.forget()
-  await visit.part('regenerate').click()
-  await visit.untilAnswered('stop', 1)
+  expect((await visit.text().innerText()).trim()).toBe(turn!.reply)
   expect((await visit.lastTurn()).reply.tokenIds).toEqual(turn!.generated_ids)
   const { reply } = await visit.ask(next!.question)
   expect(reply.tokenIds).toEqual(next!.generated_ids)
 })
 
-test('a device lost while loading or waiting is told of at once', async ({ visit }) => {
+test('a device lost while loading or waiting is opened anew, which is told and can be stopped', async ({
+  visit,
+}) => {
   await visit.open()
-  const { reached } = await holdLastShard(visit.page)
+  const loading = await holdLastShard(visit.page)
   await visit.part('load-button').click()
-  await reached
+  const given = await loading.reached
+  await visit.loseDevice()
+  await expectGivenUp(given)
+  await freeLastShard(visit.page)
+  // The load that was asked for, on another device.
+  await visit.untilReady()
+
+  const { reached } = await holdLastShard(visit.page)
+  await visit.loseDevice()
+  await expect(visit.engine('recovering')).toBeVisible()
+  await expect(visit.part('recovery')).toContainText('The model is being loaded again.')
+  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'The model is coming back…')
+  const again = await reached
+  await look(visit, 'recovering')
+  await visit.part('recovery-stop').click()
+  await expect(visit.engine('idle')).toBeVisible()
+  await expectGivenUp(again)
+  await expect(visit.part('recovery')).toHaveCount(0)
+  await freeLastShard(visit.page)
+})
+
+test('a device that is lost again and again is given up, with a button and words', async ({ visit }) => {
+  // Later devices break before anything is on them.
+  await beforeEngine(
+    visit.page,
+    `const request = GPUAdapter.prototype.requestDevice
+     let devices = 0
+     GPUAdapter.prototype.requestDevice = async function (...args) {
+       const device = await request.apply(this, args)
+       if (devices++ > 0 && devices < 5) device.destroy()
+       return device
+     }
+     const { setTimeout: wait } = self
+     self.setTimeout = (call, ms) => wait(call, ms === 2000 || ms === 10000 ? 10 : ms)`,
+  )
+  await visit.openReady()
   await visit.loseDevice()
   await expect(visit.engine('lost')).toBeVisible()
-  await expect(visit.part('banner')).toHaveAttribute('data-error', 'DeviceLostError')
-  await expect(visit.part('load-progress')).toHaveCount(0)
-
-  await freeLastShard(visit.page)
+  const banner = visit.part('banner')
+  await expect(banner).toHaveAttribute('data-error', 'DeviceLostError')
+  await expect(banner).toContainText('Your chat is kept. Reload the model to go on.')
+  await expect(banner).toContainText('3 times in a row')
+  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
+  await look(visit, 'lost')
   await visit.part('remedy-reload-model').click()
   await visit.untilReady()
-  await visit.loseDevice()
-  await expect(visit.engine('lost')).toBeVisible()
-  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
+  await expect(banner).toHaveCount(0)
 })
 
 test('a page on an insecure address is told where to open it', async ({ browser, baseURL }) => {

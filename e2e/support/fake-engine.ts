@@ -152,6 +152,7 @@ export function connectEngine(
       type: 'device-lost',
       reason: 'destroyed',
       message: 'device: expected to keep it, it was destroyed',
+      recovers: false,
     })
   }
 

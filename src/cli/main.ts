@@ -92,6 +92,9 @@ async function ask(args: AskArgs): Promise<void> {
         progress.note(`note: ${event.message}`)
       } else if (event.type === 'tower') {
         progress.show(formatTower(event))
+      } else if (event.type === 'restart') {
+        if (!args.json) process.stdout.write('\n')
+        progress.note('note: the GPU was lost, and the answer begins again')
       } else {
         progress.clear()
       }

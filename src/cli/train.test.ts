@@ -270,7 +270,8 @@ describe('a run under watch', () => {
     let tell = (_: EngineEvent) => {}
     return {
       asked,
-      lose: () => isLost && tell({ type: 'device-lost', reason: 'lost', message: 'the GPU went away.' }),
+      lose: () =>
+        isLost && tell({ type: 'not-recovered', name: 'DeviceLostError', message: 'the GPU went away.' }),
       watch: async (listener: (event: EngineEvent) => void) => void (tell = listener),
       training: {
         controlTraining: async (action: string) => {

@@ -166,7 +166,11 @@ export async function supervised(
   onEvent: (event: TrainingEvent) => void,
 ): Promise<RunInfo> {
   let lost: string | undefined
-  await engine.watch(({ message }) => (lost = message))
+  await engine.watch((event) => {
+    // Of a loss that the engine recovers from, the log goes on from its last checkpoint.
+    if (event.type === 'not-recovered' || (event.type === 'device-lost' && !event.recovers))
+      lost = event.message
+  })
   let isPausing = false
   const pause = () => {
     if (isPausing) return

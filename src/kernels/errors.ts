@@ -27,3 +27,21 @@ export class DeviceLostError extends TrilobiteError {
 export class OutOfMemoryError extends TrilobiteError {
   override readonly name = 'OutOfMemoryError'
 }
+
+/** Capabilities that some kernels have a faster form for, and every kernel a form without. */
+export type FastPath = 'subgroups' | 'packedDot'
+
+/** The driver does not compile a kernel. */
+export class ShaderError extends TrilobiteError {
+  override readonly name = 'ShaderError'
+  /** Fast paths that the kernel takes: another form of it takes none. */
+  readonly paths: readonly FastPath[]
+
+  constructor(
+    message: string,
+    { paths = [], ...options }: ErrorOptions & { paths?: readonly FastPath[] } = {},
+  ) {
+    super(message, options)
+    this.paths = paths
+  }
+}

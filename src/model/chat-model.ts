@@ -4,6 +4,7 @@ import {
   sampleToken,
   unpackRows,
   warmUp,
+  withFallbacks,
   type Gpu,
   type Tensor,
   type Tuning,
@@ -101,7 +102,9 @@ export class ChatModel {
           onNote,
         }),
       })
-      conversation = new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype)
+      conversation = gpu.allOrNone(
+        () => new Conversation(gpu, opened.blueprint.language.config, plan.contextLength, plan.kvDtype),
+      )
       await gpu.check()
 
       const onWeights = (progress: StreamProgress) => onProgress({ phase: 'weights', ...progress })
@@ -118,7 +121,8 @@ export class ChatModel {
         compiling.tell()
         return report
       })
-      const compiled = warmUp(gpu, usedKernels(vlm, conversation), compiling.onProgress, either)
+      const kernels = usedKernels.bind(undefined, vlm, conversation)
+      const compiled = withFallbacks(gpu, () => warmUp(gpu, kernels(), compiling.onProgress, either), onNote)
       work = [streaming, compiled]
       const [report] = await Promise.all([streaming, compiled])
       if (report.hashTrouble !== undefined) {
@@ -181,7 +185,7 @@ export class ChatModel {
   /**
    * Puts a tuning in place once every kernel is compiled that the model uses under it.
    *
-   * Throws: the signal's reason, and the Error of a refused shader; the tuning before stays in place then.
+   * Throws: the signal's reason, and ShaderError for a refused shader; the tuning before stays in place then.
    */
   async tune(tuning: Tuning, signal: AbortSignal): Promise<void> {
     const { gpu } = this.vlm

@@ -56,7 +56,7 @@ export async function generate(
   let finish: Generated['finish'] = most < maxNewTokens ? 'context' : 'length'
   options.onPrefill?.(reusedTokens)
 
-  const reader = new TokenReader(gpu, TOKENS_IN_FLIGHT + 1)
+  const reader = gpu.allOrNone(() => new TokenReader(gpu, TOKENS_IN_FLIGHT + 1))
   const enc = new Encoder(gpu, arena, 'generate')
   const sampleInto = (index: number, logits: Tensor) => {
     const step = index - promptLength
@@ -94,14 +94,18 @@ export async function generate(
     await reader.discard()
     await gpu.check()
   } catch (error) {
-    if (!(error instanceof AbortError)) throw error
+    if (!(error instanceof AbortError)) {
+      // What was to be written behind the prefix may not be there.
+      cached = gpu.lostError ? 0 : reusedTokens
+      throw error
+    }
     finish = 'aborted'
     await reader.discard()
   } finally {
     enc.end()
     reader.destroy()
     const known = [...prompt.keys, ...tokenIds]
-    conversation.remember(known.slice(0, gpu.lostError ? 0 : cached))
+    conversation.remember(known.slice(0, cached))
   }
   return { tokenIds, finish, reusedTokens, firstTokenAt }
 }

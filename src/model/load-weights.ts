@@ -53,10 +53,12 @@ export class AllocatedWeights {
     const weights = new WeightStore(gpu)
     try {
       const destinations = new Map<TensorEntry, Destination>()
-      for (const [name, entry] of model.tensors) {
-        if (only && !only(name)) continue
-        destinations.set(entry, allocate(weights, name, entry, model, dtype, towerDtype))
-      }
+      gpu.allOrNone(() => {
+        for (const [name, entry] of model.tensors) {
+          if (only && !only(name)) continue
+          destinations.set(entry, allocate(weights, name, entry, model, dtype, towerDtype))
+        }
+      })
       for (const [name, owner] of Object.entries(model.tied)) {
         if (!only || only(owner)) weights.tie(name, owner)
       }

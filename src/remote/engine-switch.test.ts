@@ -53,7 +53,7 @@ function setUp() {
     calls,
     connect,
     onCrash,
-    lose: () => tell({ type: 'device-lost', reason: 'x', message: 'y' }),
+    lose: () => tell({ type: 'device-lost', reason: 'x', message: 'y', recovers: false }),
     crash: () => crash(new Error('z')),
   }
 }

@@ -210,6 +210,11 @@ export type AskEvent =
       /** All bytes so far were kept on this device from an earlier question. */
       cached: boolean
     }
+  /**
+   * The GPU was lost under the answer, which was begun again and takes another way: what was told of its text is void.
+   * Where it takes the same way, its tokens go on from those told.
+   */
+  | { type: 'restart' }
   /** Something about the answer that the reader should know. */
   | { type: 'notice'; message: string }
   | { type: 'prefill'; promptTokens: number; reusedTokens: number; imageTokens: number }
@@ -346,7 +351,18 @@ export interface StoredModel {
   lastUsed: number
 }
 
-export type EngineEvent = { type: 'device-lost'; reason: string; message: string }
+export type EngineEvent =
+  /**
+   * The GPU went away, and everything on it. `recovers`: the engine brings the model back by itself and goes on with what
+   * it was at, calls included; otherwise the next `load` opens the GPU anew.
+   */
+  | { type: 'device-lost'; reason: string; message: string; recovers: boolean }
+  /** An attempt to bring the model back begins, or goes on with this progress. */
+  | { type: 'recovering'; attempt: number; attempts: number; progress?: LoadProgress }
+  /** The model is back. */
+  | { type: 'ready'; model: ModelInfo }
+  /** The engine has given up, or was told to by `cancelLoad`. The next `load` tries again. */
+  | { type: 'not-recovered'; name: ErrorName; message: string }
 
 /** What is kept of models on this device. */
 export interface StorageApi {
@@ -397,6 +413,7 @@ export type ErrorName =
   | 'SelfTestError'
   | 'DeviceLostError'
   | 'OutOfMemoryError'
+  | 'ShaderError'
   | 'ShapeError'
   | 'CheckpointError'
   | 'ConfigError'

@@ -5,7 +5,8 @@ import type { ConnectorInfo } from './training-api'
 
 /** The connector that chats go through instead of the checkpoint's, where there is one. */
 export class ConnectorInUse {
-  private other: { own: OwnConnector; values: ConnectorValues; info: ConnectorInfo } | undefined
+  /** `own` goes with its device. */
+  private other: { own: OwnConnector | undefined; values: ConnectorValues; info: ConnectorInfo } | undefined
 
   get values(): ConnectorValues | undefined {
     return this.other?.values
@@ -29,7 +30,7 @@ export class ConnectorInUse {
       0,
     )
     const told = { ...info, parameters }
-    const next = values && { own: new OwnConnector(gpu, blueprint), values, info: told }
+    const next = values && { own: gpu.allOrNone(() => new OwnConnector(gpu, blueprint)), values, info: told }
     try {
       next?.own.write(next.values)
       await gpu.check()
@@ -43,9 +44,19 @@ export class ConnectorInUse {
     return told
   }
 
+  /** The device is gone, and it with it. */
+  modelLost(): void {
+    if (this.other) this.other = { ...this.other, own: undefined }
+  }
+
+  /** Puts it in its place again in a model that came back. */
+  async modelBack(model: ChatModel): Promise<void> {
+    if (this.other) await this.put(model, this.other.values, this.other.info)
+  }
+
   /** Frees it; its model is about to go. */
   forget(): void {
-    this.other?.own.destroy()
+    this.other?.own?.destroy()
     this.other = undefined
   }
 }

@@ -1,4 +1,4 @@
-import type { Gpu, selfTest } from '../kernels'
+import { withFallbacks, type Gpu, type selfTest } from '../kernels'
 import type { DeviceReport, ErrorName } from './api'
 
 /** Tests a fresh device and describes it; one that fails carries the problem in its report. */
@@ -8,7 +8,7 @@ export async function reportDevice(gpu: Gpu, test: typeof selfTest): Promise<Dev
   let result: Awaited<ReturnType<typeof selfTest>> | undefined
   let failure: string | undefined
   try {
-    result = await test(gpu)
+    result = await withFallbacks(gpu, () => test(gpu))
     const failed = result.checks.filter(({ passed }) => !passed).map(({ name }) => name)
     if (!result.passed) failure = `computes wrong values (${failed.join(', ')})`
   } catch (error) {

@@ -366,22 +366,6 @@ describe('a load that fails', () => {
 })
 
 describe('a lost device', () => {
-  test.skipIf(isSlow)('in mid-answer rejects with what to do; loading again answers', async () => {
-    const engine = freshEngine()
-    const events: EngineEvent[] = []
-    await engine.watch((event) => events.push(event))
-    await load(engine)
-    const asked = engine.ask(request({}, 400), (event) => {
-      if (event.type === 'token' && event.index === 2) void engine.loseDevice()
-    })
-    await expect(asked).rejects.toMatchObject({ name: 'DeviceLostError' })
-    expect(events.map(({ type }) => type)).toEqual(['device-lost'])
-    await expect(engine.ask(request(), () => {})).rejects.toMatchObject({ name: 'ConfigError' })
-    await load(engine)
-    expect((await engine.ask(request(), () => {})).tokenIds).toEqual(describeTurn.generated_ids)
-    await engine.unload()
-  })
-
   test('no WebGPU at all is a report that says what to do', async () => {
     const engine = freshEngine({ gpu: undefined })
     const report = await engine.probe()

@@ -1,9 +1,14 @@
 import {
+  DeviceLostError,
+  lossOr,
   openGpu,
+  OutOfMemoryError,
   Profiler,
   selfTest,
   SelfTestError,
+  TrilobiteError,
   UnsupportedDeviceError,
+  withFallbacks,
   type Capabilities,
   type Gpu,
   type Tuning,
@@ -18,6 +23,7 @@ import { AbortError, ConfigError } from '../model/errors'
 import { generate } from '../model/generate'
 import { createCodecs, type CodecLoader } from '../model/image/codecs'
 import type { Turn } from '../model/look'
+import { memoryAdvice } from '../model/memory-advice'
 import { planMemory } from '../model/plan'
 import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
@@ -54,6 +60,8 @@ import { emptyReply } from './empty-reply'
 import { EngineTuning, type TuningOptions } from './engine-tuning'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
+import { Recovery, type RecoveryOptions } from './recovery'
+import { ToldTokens } from './told-tokens'
 import { EngineTraining, type TrainingHost } from './training'
 
 export type { Tuning } from '../kernels'
@@ -92,6 +100,8 @@ export interface EngineHost {
   readonly featureStore?: OpenByteStore
   /** How the fastest kernels are found and kept. Default: measured again by each engine, where there is a GPU. */
   readonly tuning?: TuningOptions
+  /** How often and when the model is brought back after its device was lost. */
+  readonly recovery?: RecoveryOptions
   /** Finds repositories a checkpoint refers to; default: the hub the checkpoint came from, or Hugging Face. */
   readonly resolveRepository?: ResolveRepository
 }
@@ -102,10 +112,18 @@ export interface OtherSources {
   resolve?: ResolveRepository | undefined
 }
 
+/** What it takes to load a model, and to load it again. */
+interface LoadTarget {
+  readonly source: CheckpointSource
+  readonly options: LoadOptions
+  readonly others: OtherSources
+}
+
 /**
  * The engine behind the contract: one device, at most one model, one reply at a time.
  *
- * A lost device frees everything; the next call opens it anew.
+ * A lost device frees everything. The engine then opens it anew and brings the model back by itself, and what it was at
+ * when that happened begins again; without a model, the next call opens the device.
  */
 export class Engine implements EngineApi {
   private device: Promise<{ gpu: Gpu; report: DeviceReport }> | undefined
@@ -114,6 +132,9 @@ export class Engine implements EngineApi {
   private verifying: AbortController | undefined
   /** One note after the other. */
   private noting: Promise<unknown> = Promise.resolve()
+  /** Ends what is under way on a device that is gone. */
+  private readonly underway = new Set<AbortController>()
+  private readonly recovery: Recovery<LoadTarget>
   /** Of the running reply and those that wait. */
   private readonly answering = new Set<AbortController>()
   /** Devices that were not lost but let go. */
@@ -138,11 +159,22 @@ export class Engine implements EngineApi {
         if (this.tasks === 0) this.turn = this.turn.then(task)
       },
     })
+    this.recovery = new Recovery(
+      {
+        load: (target, signal, onProgress) => this.loadOnce(target, signal, onProgress),
+        tell: (event) => this.tell(event),
+        onGivenUp: () => this.training.modelGone(),
+      },
+      host.recovery,
+    )
     this.training = new EngineTraining({
       codecs: this.codecs,
       model: (call) => this.requireModel(call),
       gpu: async () => (await this.open()).gpu,
       exclusively: (run) => this.exclusively(run),
+      throughLosses: (run) => this.exclusively(() => this.throughLosses(run)),
+      onAdvanced: () => this.recovery.succeeded(),
+      recovered: () => this.recovered(),
       runs: () => this.openRuns(),
       featureStore: () => host.featureStore?.().catch(() => undefined) ?? Promise.resolve(undefined),
       lockRun: host.lockRun,
@@ -197,59 +229,108 @@ export class Engine implements EngineApi {
     others: OtherSources = {},
   ): Promise<LocalModelInfo> {
     this.loading?.abort()
+    this.recovery.stop()
     this.stopAnswering()
     const controller = new AbortController()
     this.loading = controller
+    const { signal } = controller
+    const target = { source, options, others }
     return this.exclusively(async () => {
-      const { signal } = controller
-      if (signal.aborted) throw new AbortError('load: cancelled.')
-      const started = performance.now()
-      const { gpu } = await this.usable()
       try {
-        const opened = await openModel(source, {
-          ...this.completed(others),
-          signal,
-          onFile: (file) => onProgress({ phase: 'config', file }),
-        })
-        const plan = planMemory(opened, gpu.caps, options)
-        await this.tuning.recall(gpu)
-        // Only now: a mistyped name or a damaged header leaves the loaded model as it is.
-        this.dropModel()
-        const model = await ChatModel.load(gpu, opened, plan, {
-          codecs: this.codecs,
-          onnx: this.host.onnx,
-          modelStore: this.host.modelStore,
-          onKept: (file) => this.noteKept(source, file),
-          startHash: this.host.startHash,
-          template: options.template,
-          signal,
-          onProgress,
-        })
-        if (signal.aborted) {
-          model.destroy()
-          throw new AbortError('load: cancelled.')
+        for (;;) {
+          try {
+            const model = await this.loadOnce(target, signal, onProgress, () => this.dropModel())
+            this.recovery.keep(target)
+            return model
+          } catch (error) {
+            if (signal.aborted) throw new AbortError('load: cancelled.')
+            if (!(error instanceof DeviceLostError)) throw error
+            await this.recovery.attempt(error, signal)
+          }
         }
-        this.model = model
-        onProgress({ phase: 'ready' })
-        return describeModel(model, gpu, performance.now() - started)
-      } catch (error) {
-        throw signal.aborted ? new AbortError('load: cancelled.') : error
       } finally {
         if (this.loading === controller) this.loading = undefined
+        // The model there was before went with its device, and was not replaced.
+        if (!this.model && !this.loading)
+          this.recovery.start(new DeviceLostError('gpu: the device was lost.'))
       }
     })
   }
 
+  /** Loads a model on the device there is. `onOpened` is called once its files are found to be good. */
+  private async loadOnce(
+    { source, options, others }: LoadTarget,
+    signal: AbortSignal,
+    onProgress: (p: LoadProgress) => void,
+    onOpened = () => {},
+  ): Promise<LocalModelInfo> {
+    const started = performance.now()
+    return this.untilLost(signal, async (either) => {
+      either.throwIfAborted()
+      const { gpu } = await this.usable()
+      const opened = await openModel(source, {
+        ...this.completed(others),
+        signal: either,
+        onFile: (file) => onProgress({ phase: 'config', file }),
+      })
+      const plan = planMemory(opened, gpu.caps, options)
+      await this.tuning.recall(gpu)
+      // Only now: a mistyped name or a damaged header leaves the loaded model as it is.
+      onOpened()
+      const loading = ChatModel.load(gpu, opened, plan, {
+        codecs: this.codecs,
+        onnx: this.host.onnx,
+        modelStore: this.host.modelStore,
+        onKept: (file) => this.noteKept(source, file),
+        startHash: this.host.startHash,
+        template: options.template,
+        signal: either,
+        onProgress,
+      })
+      const model = await loading.catch(async (error: unknown) => {
+        if (!(error instanceof OutOfMemoryError)) throw error
+        await gpu.settle()
+        throw advised(error, memoryAdvice(opened, plan, gpu.caps))
+      })
+      try {
+        either.throwIfAborted()
+        this.model = model
+        await this.training.modelBack(model)
+        gpu.throwIfLost()
+      } catch (error) {
+        if (this.model === model) this.model = undefined
+        model.destroy()
+        throw error
+      }
+      onProgress({ phase: 'ready' })
+      return describeModel(model, gpu, performance.now() - started)
+    })
+  }
+
   async cancelLoad(): Promise<void> {
+    this.recovery.cancel()
     this.loading?.abort()
   }
 
   ask(request: AskRequest, onEvent: (e: AskEvent) => void): Promise<LocalReply> {
     const controller = new AbortController()
     this.answering.add(controller)
-    const answer = (signal: AbortSignal) =>
-      request.profile ? this.profiled(request, onEvent, signal) : this.answer(request, onEvent, signal)
-    return this.exclusively(() => answer(controller.signal)).finally(() => {
+    const { signal } = controller
+    const told = new ToldTokens(onEvent)
+    const answer = request.profile ? this.profiled.bind(this) : this.answer.bind(this)
+    const run = () =>
+      this.throughLosses(
+        async (either) => {
+          const ask = () => answer(request, told.onEvent, either)
+          const gpu = this.model?.vlm.gpu
+          // A kernel that was not foreseen is compiled when it is needed.
+          const reply = await (gpu ? withFallbacks(gpu, ask, () => told.restart()) : ask())
+          if (reply.finish === 'aborted' && !signal.aborted) either.throwIfAborted()
+          return reply
+        },
+        { signal, onAgain: () => told.restart() },
+      )
+    return this.exclusively(run, signal).finally(() => {
       this.answering.delete(controller)
       if (this.tasks === 0) this.tuning.afterReply()
     })
@@ -264,6 +345,7 @@ export class Engine implements EngineApi {
   }
 
   async unload(): Promise<void> {
+    this.recovery.cancel()
     this.loading?.abort()
     this.stopAnswering()
     await this.exclusively(async () => this.dropModel())
@@ -465,17 +547,88 @@ export class Engine implements EngineApi {
   }
 
   private requireModel(call: string): ChatModel {
-    if (!this.model) throw new ConfigError(`${call}: no model is loaded. Load one first.`)
-    return this.model
+    if (this.model) return this.model
+    if (this.recovery.failure) throw this.recovery.failure
+    throw new ConfigError(
+      this.recovery.target
+        ? `${call}: the GPU was lost and the model is being loaded again. Try again in a moment.`
+        : `${call}: no model is loaded. Load one first.`,
+    )
   }
 
-  /** Runs one thing at a time, in the order asked. */
-  private exclusively<T>(run: () => Promise<T>): Promise<T> {
+  /** Runs one thing at a time, in the order asked, once the model is back where it was lost or `signal` is aborted. */
+  private exclusively<T>(run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.tuning.interrupt()
     this.tasks++
-    const next = this.turn.then(run).finally(() => this.tasks--)
+    const next = this.turn
+      .then(async () => {
+        // Nothing may come between the last look and the work.
+        while (this.recovery.isRunning && !signal?.aborted) await this.recovery.over(signal)
+        return run()
+      })
+      .catch((error: unknown) => this.explained(error))
+      .finally(() => this.tasks--)
     this.turn = next.catch(() => {})
     return next
+  }
+
+  /**
+   * Runs something that may be run again: where the device is lost under it, it is, as soon as the model is back.
+   *
+   * Throws: what it throws; DeviceLostError where the model does not come back.
+   */
+  private async throughLosses<T>(
+    run: (signal: AbortSignal) => Promise<T>,
+    {
+      signal = new AbortController().signal,
+      onAgain = () => {},
+    }: { signal?: AbortSignal; onAgain?: () => void } = {},
+  ): Promise<T> {
+    for (;;) {
+      while (this.recovery.isRunning && !signal.aborted) await this.recovery.over(signal)
+      try {
+        const result = await this.untilLost(signal, run)
+        this.recovery.succeeded()
+        return result
+      } catch (error) {
+        if (!(error instanceof DeviceLostError) || !this.recovery.target) throw error
+        onAgain()
+      }
+    }
+  }
+
+  /** Runs something until the device is lost: whatever it then throws, DeviceLostError is thrown once that was told. */
+  private async untilLost<T>(signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const lost = new AbortController()
+    this.underway.add(lost)
+    const gpu = this.model?.vlm.gpu
+    try {
+      return await run(AbortSignal.any([signal, lost.signal]))
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (error instanceof DeviceLostError) await soon()
+      // What browsers throw of a device that is going comes before its loss is told.
+      else if (gpu && !(error instanceof TrilobiteError)) await lossOr(gpu, error)
+      throw lost.signal.aborted ? lost.signal.reason : error
+    } finally {
+      this.underway.delete(lost)
+    }
+  }
+
+  /** Resolves when a loss that is about to be told was told, and what follows from it is over. */
+  private async recovered(): Promise<void> {
+    await soon()
+    await this.recovery.over()
+  }
+
+  /** Puts a device whose memory ran out in order again. Throws: the error, and what would take less. */
+  private async explained(error: unknown): Promise<never> {
+    const { model } = this
+    if (!(error instanceof OutOfMemoryError) || !model) throw error
+    const { gpu, arena } = model.vlm
+    await gpu.settle()
+    arena.trim()
+    throw advised(error, memoryAdvice(model.opened, model.plan, gpu.caps))
   }
 
   private open(): Promise<{ gpu: Gpu; report: DeviceReport }> {
@@ -490,14 +643,29 @@ export class Engine implements EngineApi {
     const { host } = this
     const gpu = await (host.openDevice ?? (() => openGpu(host.gpu, host.restrict)))()
     void gpu.lost.then((error) => {
-      if (this.closed.has(gpu)) return
-      this.device = undefined
-      this.training.modelGone()
-      this.model = undefined
-      this.lastTurn = undefined
-      for (const tell of this.watchers) tell({ type: 'device-lost', reason: 'lost', message: error.message })
+      if (!this.closed.has(gpu)) this.lose(error)
     })
     return { gpu, report: await reportDevice(gpu, this.host.selfTest ?? selfTest) }
+  }
+
+  private lose(error: DeviceLostError): void {
+    const { recovery, loading } = this
+    this.device = undefined
+    this.model = undefined
+    this.lastTurn = undefined
+    const wasInUse = loading !== undefined || recovery.target !== undefined
+    const recovers = wasInUse && recovery.mayTry
+    const { message } = wasInUse && !recovers ? recovery.givenUp(error) : error
+    if (recovers && recovery.target) this.training.modelLost()
+    else this.training.modelGone()
+    for (const lost of this.underway) lost.abort(error)
+    this.tell({ type: 'device-lost', reason: 'lost', message, recovers })
+    // What is loading begins again by itself.
+    if (!loading) recovery.start(error)
+  }
+
+  private tell(event: EngineEvent): void {
+    for (const tell of this.watchers) tell(event)
   }
 
   /** The device, refused when it computes nonsense. */
@@ -510,6 +678,7 @@ export class Engine implements EngineApi {
 
   private dropModel(): void {
     this.training.modelGone()
+    this.recovery.forget()
     this.model?.destroy()
     this.model = undefined
     this.lastTurn = undefined
@@ -523,3 +692,9 @@ function checkpointOf(source: ModelSource): CheckpointLocation {
     'source: expected a checkpoint to compute with, got a server that answers; ask it instead',
   )
 }
+
+/** Events of the GPU that are about to come have come. */
+const soon = () => new Promise<void>((resolve) => setTimeout(resolve))
+
+const advised = (cause: OutOfMemoryError, advice: string) =>
+  new OutOfMemoryError(`${cause.message} ${advice}`, { cause })

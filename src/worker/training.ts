@@ -45,6 +45,12 @@ export interface TrainingHost {
   gpu(): Promise<Gpu>
   /** Runs one thing at a time, questions included. */
   exclusively<T>(run: () => Promise<T>): Promise<T>
+  /** As `exclusively`, and once more where the device is lost under it. */
+  throughLosses<T>(run: () => Promise<T>): Promise<T>
+  /** Called behind each step of training. */
+  onAdvanced(): void
+  /** Resolves when a loss of the device has been told, and the model is back or given up. */
+  recovered(): Promise<void>
   runs(): Promise<Runs>
   featureStore(): Promise<ByteStore | undefined>
   /** Keeps other tabs from going on with the same run, until the returned function is called; undefined where one does. */
@@ -57,8 +63,12 @@ export interface TrainingHost {
 
 /** A run that trains or is paused in memory. */
 interface Live {
-  readonly run: TrainingRun
-  readonly model: ChatModel
+  run: TrainingRun
+  model: ChatModel
+  readonly dataset: Dataset
+  readonly runHost: (signal: AbortSignal) => RunHost
+  /** Its device is gone: before the next step it is made anew from its last checkpoint. */
+  isLost: boolean
   readonly speed: Speed
   /** Lets other tabs have the run. */
   readonly release: () => void
@@ -103,7 +113,7 @@ export class EngineTraining implements TrainingApi {
   planFrom(dataset: Dataset, request: NewRun): Promise<TrainingPlan> {
     // Taken before its turn comes: it can be cancelled while it waits.
     const { signal } = this.opening
-    return this.host.exclusively(async () =>
+    return this.host.throughLosses(async () =>
       planTraining(this.host.model('train'), dataset, request, {
         codecs: this.host.codecs,
         featureStore: await this.host.featureStore(),
@@ -125,7 +135,7 @@ export class EngineTraining implements TrainingApi {
   /** `train` on data from anywhere. */
   async trainOn(dataset: Dataset, request: NewRun, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
     const id = request.id ?? crypto.randomUUID()
-    return this.start(id, onEvent, (model, host) =>
+    return this.start(id, dataset, onEvent, (model, host) =>
       TrainingRun.begin(model, dataset, { ...request, id }, host),
     )
   }
@@ -145,7 +155,7 @@ export class EngineTraining implements TrainingApi {
 
   /** `resumeTraining` on data from anywhere. */
   resumeOn(run: string, dataset: Dataset, onEvent: (e: TrainingEvent) => void): Promise<RunInfo> {
-    return this.start(run, onEvent, (model, host) => TrainingRun.resume(model, dataset, run, host))
+    return this.start(run, dataset, onEvent, (model, host) => TrainingRun.resume(model, dataset, run, host))
   }
 
   async controlTraining(action: TrainingAction): Promise<void> {
@@ -247,7 +257,7 @@ export class EngineTraining implements TrainingApi {
     const { live } = this
     const info = await runs.get(run, new Set(live ? [live.run.info.id] : []))
     const values =
-      live?.run.info.id === run
+      live?.run.info.id === run && !live.isLost
         ? await this.host.exclusively(() => live.run.values())
         : weightsOf(await runs.readCheckpoint(run, WEIGHTS))
     return this.put(values, { name: info.name, run })
@@ -255,7 +265,7 @@ export class EngineTraining implements TrainingApi {
 
   /** Chats through a connector of these values. Throws: CheckpointError where they do not fit the model. */
   put(values: ConnectorValues | undefined, info: Omit<ConnectorInfo, 'parameters'>): Promise<ConnectorInfo> {
-    return this.host.exclusively(async () => {
+    return this.host.throughLosses(async () => {
       const told = await this.inUse.put(this.host.model('connector'), values, info)
       this.host.onConversationLost()
       return told
@@ -267,7 +277,7 @@ export class EngineTraining implements TrainingApi {
     onProgress: (done: number, total: number) => void,
   ): Promise<GradientReport> {
     const { signal } = this.opening
-    return this.host.exclusively(async () => {
+    return this.host.throughLosses(async () => {
       const started = performance.now()
       const model = this.host.model('gradcheck')
       const report = await checkGradients(model, {
@@ -290,6 +300,20 @@ export class EngineTraining implements TrainingApi {
     })
   }
 
+  /** The model is gone with its device, and will come back. */
+  modelLost(): void {
+    this.inUse.modelLost()
+    const { live } = this
+    if (!live) return
+    live.isLost = true
+    live.abort.abort()
+  }
+
+  /** The model is there again. What was trained goes on by itself. */
+  async modelBack(model: ChatModel): Promise<void> {
+    await this.inUse.modelBack(model)
+  }
+
   /** The model is about to go, or is gone with its device: what was trained with it goes on from its last checkpoint. */
   modelGone(): void {
     this.inUse.forget()
@@ -304,6 +328,7 @@ export class EngineTraining implements TrainingApi {
 
   private async start(
     run: string,
+    dataset: Dataset,
     onEvent: (e: TrainingEvent) => void,
     make: (model: ChatModel, host: RunHost) => Promise<TrainingRun>,
   ): Promise<RunInfo> {
@@ -312,7 +337,7 @@ export class EngineTraining implements TrainingApi {
     }
     this.starting = run
     try {
-      this.live = await this.startLive(run, onEvent, make)
+      this.live = await this.startLive(run, dataset, onEvent, make)
     } finally {
       this.starting = undefined
     }
@@ -321,6 +346,7 @@ export class EngineTraining implements TrainingApi {
 
   private async startLive(
     id: string,
+    dataset: Dataset,
     onEvent: (e: TrainingEvent) => void,
     make: (model: ChatModel, host: RunHost) => Promise<TrainingRun>,
   ): Promise<Live> {
@@ -330,26 +356,30 @@ export class EngineTraining implements TrainingApi {
     const release = await this.lock(id)
     const abort = new AbortController()
     const speed = new Speed()
+    // Events come before there is a run to ask for its listener.
+    let live: Live | undefined
+    const runHost = (signal: AbortSignal): RunHost => {
+      const { name, values } = this.inUse
+      return {
+        runs,
+        codecs: this.host.codecs,
+        featureStore,
+        inUse: values && name !== undefined ? { name, values } : undefined,
+        signal: AbortSignal.any([signal, this.opening.signal]),
+        onEvent: (event) => {
+          // Captions are written in the conversation's cache.
+          if (event.type === 'caption') this.host.onConversationLost()
+          const tell = live?.onEvent ?? onEvent
+          tell(speed.complete(event, live?.run.info.steps))
+        },
+      }
+    }
     try {
-      return await this.host.exclusively(async () => {
+      return await this.host.throughLosses(async () => {
         const model = this.host.model('train')
-        const { name, values } = this.inUse
-        // Events come before there is a run to ask for its listener.
-        const told: { live?: Live } = {}
-        const tell = (event: TrainingEvent) => (told.live?.onEvent ?? onEvent)(event)
-        const run = await make(model, {
-          runs,
-          codecs: this.host.codecs,
-          featureStore,
-          inUse: values && name !== undefined ? { name, values } : undefined,
-          signal: AbortSignal.any([abort.signal, this.opening.signal]),
-          onEvent: (event) => {
-            // Captions are written in the conversation's cache.
-            if (event.type === 'caption') this.host.onConversationLost()
-            tell(speed.complete(event, told.live?.run.info.steps))
-          },
-        })
-        return (told.live = { run, model, speed, release, onEvent, loop: undefined, wants: 'go', abort })
+        const run = await make(model, runHost(abort.signal))
+        const rest = { isLost: false, loop: undefined, wants: 'go' as const, abort }
+        return (live = { run, model, dataset, runHost, speed, release, onEvent, ...rest })
       })
     } catch (error) {
       release()
@@ -378,37 +408,82 @@ export class EngineTraining implements TrainingApi {
   }
 
   private async loop(live: Live, most: number): Promise<RunInfo> {
-    const { run } = live
-    try {
-      if (run.info.state !== 'running') await run.goOn()
-      for (let done = 0; done < most && live.wants === 'go' && !run.isDone; done++) {
-        await this.host.exclusively(async () => {
-          // The model may have gone while others had their turn.
-          if (this.live !== live) throw new AbortError('train: the model was unloaded.')
-          await run.advance(live.abort.signal)
-        })
-      }
-    } catch (error) {
-      // The model is gone, and what became of the run is written down.
-      if (this.live !== live) return { ...run.info, state: 'paused' }
-      if (!(error instanceof AbortError)) {
-        const isBroken = error instanceof TrainingError
-        const info = await run.fail(error, isBroken ? 'failed' : 'paused').catch(() => run.info)
-        this.drop()
-        live.onEvent({ type: 'run', run: info })
-        throw error
+    for (let done = 0; ;) {
+      try {
+        if (live.wants === 'go') await this.revive(live)
+        if (!live.isLost && live.run.info.state !== 'running') await live.run.goOn()
+        for (; done < most && live.wants === 'go' && !live.run.isDone; done++) await this.advance(live)
+        if (live.wants === 'stop')
+          return await this.end(live, live.run.isDone && !live.isLost ? 'done' : 'stopped')
+        if (live.run.isDone && !live.isLost) return await this.end(live, 'done')
+        return await this.settle(live, 'paused')
+      } catch (error) {
+        await this.host.recovered()
+        // The model is gone, and what became of the run is written down.
+        if (this.live !== live) return { ...live.run.info, state: 'paused' }
+        if (live.isLost) done = 0
+        else if (error instanceof AbortError) live.wants = live.wants === 'stop' ? 'stop' : 'pause'
+        else return this.broken(live, error)
       }
     }
-    if (run.isDone) return this.end(live, 'done')
-    if (live.wants === 'stop') return this.end(live, 'stopped')
-    return this.host.exclusively(() => run.settle('paused'))
+  }
+
+  /** One step, when its turn comes. */
+  private advance(live: Live): Promise<void> {
+    return this.host.exclusively(async () => {
+      // The model may have gone while others had their turn.
+      if (this.live !== live || live.isLost) throw new AbortError('train: the model was unloaded.')
+      await live.run.advance(live.abort.signal)
+      this.host.onAdvanced()
+    })
+  }
+
+  /** Makes a run whose device was lost anew from its last checkpoint. */
+  private async revive(live: Live): Promise<void> {
+    if (!live.isLost) return
+    live.run.destroy()
+    try {
+      await this.host.throughLosses(async () => {
+        const model = this.host.model('train')
+        const abort = new AbortController()
+        const run = await TrainingRun.resume(
+          model,
+          live.dataset,
+          live.run.info.id,
+          live.runHost(abort.signal),
+        )
+        Object.assign(live, { run, model, abort, isLost: false })
+      })
+    } catch (error) {
+      live.isLost = false // of losses it would have been made again: it cannot be
+      throw error
+    }
+    live.speed.restart()
+  }
+
+  private async broken(live: Live, error: unknown): Promise<never> {
+    const { run } = live
+    const isBroken = error instanceof TrainingError
+    const info = await run.fail(error, isBroken ? 'failed' : 'paused').catch(() => run.info)
+    this.drop()
+    live.onEvent({ type: 'run', run: info })
+    throw error
   }
 
   /** Writes a run's end down and gives its memory back. */
   private async end(live: Live, state: 'done' | 'stopped' | 'paused'): Promise<RunInfo> {
-    const info = await this.host.exclusively(() => live.run.settle(state))
+    const info = await this.settle(live, state)
     if (this.live === live) this.drop()
     return info
+  }
+
+  /** Writes down where a run stands: of one whose device was lost, that is its last checkpoint. */
+  private async settle(live: Live, state: 'done' | 'stopped' | 'paused'): Promise<RunInfo> {
+    if (!live.isLost) return this.host.exclusively(() => live.run.settle(state))
+    const runs = await this.host.runs()
+    const { id } = live.run.info
+    const { step } = await runs.readCheckpoint(id, WEIGHTS)
+    return runs.update(id, { state, step })
   }
 
   private drop(): void {

@@ -237,7 +237,7 @@ export class Encoder {
     this.flushParams()
     const timer = this.gpu.profiler?.timer
     timer?.resolve(this.commands)
-    this.gpu.device.queue.submit([this.commands.finish()])
+    this.gpu.submit(this.commands.finish(), this.flops > this.gpu.caps.maxDispatchFlops / 4)
     timer?.submitted(this.commands)
     this.commands = undefined
     this.paramChunk = 0
@@ -325,8 +325,12 @@ export class Encoder {
       this.paramChunk++
     }
     const chunks = this.shared.paramChunks
-    if (this.paramChunk >= chunks.length) {
-      chunks.push(this.gpu.createBuffer(`params ${chunks.length}`, PARAM_CHUNK_BYTES, 0x40 | 0x08)) // UNIFORM | COPY_DST
+    const chunk = chunks[this.paramChunk]
+    if (!chunk || !this.gpu.isAlive(chunk)) {
+      const label = `params ${this.paramChunk}`
+      chunks[this.paramChunk] = this.gpu.createBuffer(label, PARAM_CHUNK_BYTES, 0x40 | 0x08) // UNIFORM | COPY_DST
+      // Groups of a chunk that could not be made refer to nothing.
+      if (chunk) this.shared.bindGroups.clear()
     }
     const offset = this.paramBytes
     let word = offset / 4
@@ -375,8 +379,10 @@ export class Encoder {
 /** Maps a staging buffer; a lost device rejects with DeviceLostError instead of an AbortError. */
 export async function mapOrLost(gpu: Gpu, staging: GPUBuffer): Promise<void> {
   try {
-    await staging.mapAsync(0x01) // READ
+    await gpu.orLost(staging.mapAsync(0x01), 'reading back from the GPU') // READ
   } catch (cause) {
+    // A buffer that there was no memory for cannot be mapped either.
+    await gpu.check()
     throw await lossOr(gpu, cause)
   }
 }

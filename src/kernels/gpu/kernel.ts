@@ -1,4 +1,5 @@
 import type { Gpu } from './device'
+import { refusedShader } from './fallback'
 
 /** How a kernel uses a buffer: only reads it, only writes it, or updates it in place. */
 export type Access = 'read' | 'write' | 'update'
@@ -143,7 +144,7 @@ function describe(gpu: Gpu, variant: Variant) {
     })
   }
   const layout = gpu.device.createBindGroupLayout({ label: variant.key, entries })
-  const descriptor: GPUComputePipelineDescriptor = {
+  const descriptor = {
     label: variant.key,
     layout: gpu.device.createPipelineLayout({ label: variant.key, bindGroupLayouts: [layout] }),
     compute: {
@@ -160,7 +161,13 @@ export function compile(gpu: Gpu, variant: Variant): CompiledKernel {
   let compiled = cache.get(variant.key)
   if (!compiled) {
     const { descriptor, ...rest } = describe(gpu, variant)
-    compiled = { ...rest, pipeline: gpu.device.createComputePipeline(descriptor) }
+    compiled = {
+      ...rest,
+      pipeline: gpu.createPipeline(descriptor, (cause) => {
+        cache.delete(variant.key)
+        return refusedShader(variant, cause)
+      }),
+    }
     cache.set(variant.key, compiled)
   }
   return compiled
@@ -169,7 +176,7 @@ export function compile(gpu: Gpu, variant: Variant): CompiledKernel {
 /**
  * Compiles many variants without blocking the thread, some at a time.
  *
- * Throws: an Error naming the kernel whose shader the driver refused.
+ * Throws: ShaderError naming the kernel whose shader the driver refused; DeviceLostError; the signal's reason.
  */
 export async function warmUp(
   gpu: Gpu,
@@ -192,9 +199,7 @@ export async function warmUp(
         cache.set(variant.key, { ...rest, pipeline: await gpu.device.createComputePipelineAsync(descriptor) })
       } catch (cause) {
         gpu.throwIfLost()
-        throw new Error(`${variant.key}: the driver refused this shader: ${(cause as Error).message}`, {
-          cause,
-        })
+        throw refusedShader(variant, cause as Error)
       }
       onProgress(++done, todo.length)
     }

@@ -14,6 +14,7 @@ function countingArena() {
       return buffer
     },
     destroyBuffer: (buffer: GPUBuffer) => void alive.delete(buffer),
+    isAlive: (buffer: GPUBuffer) => alive.has(buffer),
   }
   const arena = new Arena(gpu as unknown as Gpu)
   return {

@@ -47,8 +47,11 @@ export class Arena {
     const size = sizeClass(bytes)
     this.usedBytes += size
     this.mostUsedBytes = Math.max(this.mostUsedBytes, this.usedBytes)
-    const buffer = this.free.get(size)?.pop()
-    if (buffer) return buffer
+    const free = this.free.get(size)
+    for (let buffer = free?.pop(); buffer; buffer = free?.pop()) {
+      if (this.gpu.isAlive(buffer)) return buffer
+      this.sizes.delete(buffer) // there was no memory for it
+    }
     const made = this.gpu.createBuffer(`arena ${size} (${label})`, size, STORAGE)
     this.sizes.set(made, size)
     return made

@@ -1,4 +1,5 @@
 import type { Gpu } from './device'
+import { mapOrLost } from './encoder'
 import type { KernelTime } from './profiler'
 
 /** Passes whose timestamps are resolved together. */
@@ -52,7 +53,7 @@ export class PassTimer {
   }
 
   private async read(batch: Batch): Promise<void> {
-    await batch.staging.mapAsync(0x01) // READ
+    await mapOrLost(this.gpu, batch.staging)
     const nanoseconds = new BigUint64Array(batch.staging.getMappedRange())
     for (const [i, row] of batch.rows.entries()) {
       // A clock that was set back between the two gives nothing rather than less than nothing.

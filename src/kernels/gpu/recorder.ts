@@ -49,7 +49,7 @@ export class Recorder {
       play(enc)
       if (!row) continue
       enc.submit()
-      await gpu.device.queue.onSubmittedWorkDone()
+      await gpu.finish()
       row.ms += performance.now() - started
     }
     enc.submit()

@@ -85,12 +85,14 @@ export class TokenReader {
   /**
    * The id of the oldest request not taken yet.
    *
-   * Throws: DeviceLostError; SelfTestError where the logits held no number to choose by; an Error without a request.
+   * Throws: as Gpu.check; SelfTestError where the logits held no number to choose by; an Error without a request.
    */
   async next(): Promise<number> {
     const request = this.pending.shift()
     if (!request) throw new Error('token-reader: next() without a request')
     await request.mapped
+    // Steps that failed leave ids of nothing; there is no use in going on with them.
+    await this.gpu.check()
     if (this.destroyed) throw new Error('token-reader: destroyed while an id was awaited')
     const [id = 0, status = 0] = await this.words(request.slot)
     request.slot.staging.unmap()

@@ -1,26 +1,17 @@
-import { AbortError } from '../errors'
-import { throwIfAborted } from './retry'
+import { abortable, throwIfAborted } from './retry'
 
 /** Buffers of one size that are filled over and over; who asks for more than there are waits. */
 export class BlockPool {
   /** Of all buffers made so far. */
   heldBytes = 0
   private readonly free: ArrayBuffer[] = []
-  private readonly waiting: {
-    resolve: (buffer: ArrayBuffer) => void
-    reject: (error: Error) => void
-  }[] = []
+  private readonly waiting: ((buffer: ArrayBuffer) => void)[] = []
 
   constructor(
     private readonly blockBytes: number,
     private readonly count: number,
     private readonly signal: AbortSignal,
-  ) {
-    signal.addEventListener('abort', () => {
-      for (const { reject } of this.waiting.splice(0))
-        reject(new AbortError('checkpoint: loading was cancelled'))
-    })
-  }
+  ) {}
 
   /** Throws: AbortError. */
   async take(): Promise<ArrayBuffer> {
@@ -31,13 +22,14 @@ export class BlockPool {
       this.heldBytes += this.blockBytes
       return new ArrayBuffer(this.blockBytes)
     }
-    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }))
+    // Listens no longer than it waits: a signal made of others keeps what listens to it, and would keep the buffers.
+    return abortable(new Promise<ArrayBuffer>((resolve) => this.waiting.push(resolve)), this.signal)
   }
 
   /** Takes a buffer back, or one that holds the same memory. */
   give(buffer: ArrayBuffer): void {
     const next = this.waiting.shift()
-    if (next) next.resolve(buffer)
+    if (next) next(buffer)
     else this.free.push(buffer)
   }
 }

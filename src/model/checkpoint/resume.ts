@@ -50,7 +50,12 @@ export async function* streamRange(
 
   while (at < end) {
     throwIfAborted(signal)
-    const stream = await abortable(source.stream(path, { start: at, end, signal }), signal)
+    const opening = source.stream(path, { start: at, end, signal })
+    const stream = await abortable(opening, signal).catch((error: unknown) => {
+      // One that opens all the same holds a file or a connection.
+      opening.then((late) => late.cancel()).catch(() => undefined)
+      throw error
+    })
     const reader = new WatchedReader(stream, where, signal)
     let trouble: string
     try {

@@ -52,7 +52,7 @@ export class InputHistory {
   ): void {
     const { limit, width } = this
     if (cache.capacity <= limit) return
-    if (this.held?.cache !== cache) {
+    if (this.held?.cache !== cache || !enc.gpu.isAlive(this.held.rows.buffer)) {
       if (this.held) enc.submit()
       this.destroy(enc.gpu)
       const rows = createTensor(enc.gpu, 'decoder inputs', [limit, width], 'f32')

@@ -48,12 +48,15 @@ export class RopeTable {
   /** Frequencies for a conversation of that many tokens; where they grow with it, a temporary of the step. */
   at(enc: Encoder, sequenceLength: number): { frequencies: Tensor; scale: number } {
     const { frequencies, scale } = ropeFrequencies(this.config, sequenceLength)
+    // Of one there was no memory for, nothing is left.
+    const kept = (tensor: Tensor | undefined) =>
+      tensor && enc.gpu.isAlive(tensor.buffer) ? tensor : undefined
     const upload = () => uploadTensor(enc.gpu, 'rope frequencies', [frequencies.length], frequencies)
     if (!this.change || sequenceLength <= this.change.beyond) {
-      return { frequencies: (this.within ??= upload()), scale }
+      return { frequencies: (this.within = kept(this.within) ?? upload()), scale }
     }
     if (this.change.kind === 'growth') return { frequencies: enc.constant(frequencies), scale }
-    return { frequencies: (this.beyond ??= upload()), scale }
+    return { frequencies: (this.beyond = kept(this.beyond) ?? upload()), scale }
   }
 
   /** Equal for lengths that are rotated by the same frequencies. */

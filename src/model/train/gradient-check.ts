@@ -64,7 +64,7 @@ export async function checkGradients(
 ): Promise<GradientChecks> {
   const { vlm, opened } = model
   const { directions, seed, signal } = options
-  const trained = new TrainedConnector(vlm.gpu, opened.blueprint)
+  const trained = vlm.gpu.allOrNone(() => new TrainedConnector(vlm.gpu, opened.blueprint))
   try {
     const weights = options.start ?? (await model.connectorValues())
     trained.write(weights)

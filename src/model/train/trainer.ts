@@ -74,7 +74,7 @@ export class Trainer {
   static async create(model: ChatModel, options: TrainerOptions, state?: TrainerState): Promise<Trainer> {
     const { vlm, opened } = model
     const { recipe } = options
-    const trained = new TrainedConnector(vlm.gpu, opened.blueprint)
+    const trained = vlm.gpu.allOrNone(() => new TrainedConnector(vlm.gpu, opened.blueprint))
     try {
       const stage = new Stage1(vlm, trained, recipe, spareBytes(model, recipe.batchSize))
       const processors = processorsFor(recipe, opened.processors, trained.connector)

@@ -89,11 +89,12 @@ export class TrainingRun {
     const { recipe } = request
     const skipped = { scanned: rows.skipped.length, unusable: [] }
     const trainer = await createTrainer(model, dataset, recipe, rows, { ...host, skipped })
+    let created: RunInfo | undefined
     try {
       const note = positionNote(model, recipe)
       if (note !== undefined) host.onEvent({ type: 'notice', message: note })
       const identity = await identityOf(model, dataset, recipe, rows)
-      const info = await host.runs.create(
+      const info = (created = await host.runs.create(
         {
           name: request.name,
           model: model.opened.source.name,
@@ -114,7 +115,7 @@ export class TrainingRun {
           ...(recipe.start === 'in-use' && host.inUse && { startedFrom: host.inUse.name }),
         },
         request.id,
-      )
+      ))
       const { evaluateEvery, captions, checkpointEvery, order } = request
       const settings = { evaluateEvery, captions, checkpointEvery }
       await writeSettings(host.runs, info.id, {
@@ -128,6 +129,8 @@ export class TrainingRun {
       return run
     } catch (error) {
       trainer.destroy()
+      // Without a checkpoint there is nothing to go on from.
+      if (created) await host.runs.remove(created.id)
       throw error
     }
   }

@@ -180,7 +180,8 @@ export class ElementSession extends Session {
     const isCurrent = this.#ticket()
     await this.#releasing
     if (engine.status === 'answering') return
-    if (engine.status === 'loading') await until(() => engine.status !== 'loading')
+    const isComing = () => engine.status === 'loading' || engine.status === 'recovering'
+    if (isComing()) await until(() => !isComing())
     else if (!engine.isReady) await (engine.status === 'lost' ? this.reloadModel() : this.load())
     if (isCurrent() && (engine.isReady || engine.isBusy)) return
     const { problem } = engine
@@ -205,7 +206,7 @@ export class ElementSession extends Session {
     try {
       if (isCurrent()) await this.whenReady()
       await this.images.settled
-      await until(() => engine.status !== 'answering')
+      await until(() => !engine.isAsking && engine.status !== 'recovering')
       if (!isCurrent() || !engine.isReady)
         throw new TrilobiteChatError(
           'AbortError',
@@ -258,7 +259,7 @@ export class ElementSession extends Session {
     const { engine, chat } = this
     await engine.cancelLoad()
     await chat.stop()
-    await Promise.race([until(() => engine.status !== 'answering'), delay(STOP_MS)])
+    await Promise.race([until(() => !engine.isAsking), delay(STOP_MS)])
     engine.dispose()
     engine.target = undefined
   }

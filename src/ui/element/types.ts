@@ -19,9 +19,11 @@ export type Texts = DeepPartial<Messages>
  * What the element is doing.
  *
  * idle: nothing is loaded, nothing was asked for. probing: the GPU is being tested. unfit: this browser or GPU cannot serve.
- * lost: the GPU was lost; `load` brings the model back.
+ * recovering: the GPU was lost, and the model is being brought back; a running answer then goes on.
+ * lost: the GPU was lost for good; `load` brings the model back.
  */
-export type ChatStatus = 'idle' | 'probing' | 'unfit' | 'loading' | 'ready' | 'answering' | 'lost'
+export type ChatStatus =
+  'idle' | 'probing' | 'unfit' | 'loading' | 'ready' | 'answering' | 'recovering' | 'lost'
 
 /** One message of the conversation. */
 export interface ConversationMessage {

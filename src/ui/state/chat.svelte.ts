@@ -132,7 +132,7 @@ export class Chat {
   /** What is on the page. */
   shown = $state.raw(new Conversation())
   /** The answer the engine can still look into, by its id, and with what; the next question ends that. */
-  #lookable = $state.raw<{ id: string; model: ModelInfo; words: Lookable['words'] }>()
+  #lookable = $state.raw<{ id: string; model: ModelInfo; losses: number; words: Lookable['words'] }>()
   /** True until the last visit's chat has been read. */
   isRestoring = $state(false)
 
@@ -166,7 +166,8 @@ export class Chat {
   /** What can be looked into of an answer on the page; undefined once the engine holds another, or the model went. */
   lookable(answer: Answer): Lookable | undefined {
     const last = this.#lookable
-    if (last?.id !== answer.id || last.model !== this.#engine.model) return undefined
+    const { model, losses } = this.#engine
+    if (last?.id !== answer.id || last.model !== model || last.losses !== losses) return undefined
     const before = this.entries.slice(
       0,
       this.entries.findIndex(({ id }) => id === answer.id),
@@ -243,6 +244,12 @@ export class Chat {
           if (!answer.notices.includes(event.message)) answer.notices = [...answer.notices, event.message]
           return
         }
+        if (event.type === 'restart') {
+          stream.close()
+          answer.text = ''
+          pieces.length = 0
+          return
+        }
         if (event.type === 'token') {
           stream.add(event.text)
           this.listener.token?.(answer, event.text, event.index)
@@ -303,9 +310,9 @@ export class Chat {
   }
 
   #keepLookable({ entries }: Conversation, { id }: Answer, words: Lookable['words']) {
-    const { model } = this.#engine
+    const { model, losses } = this.#engine
     const sawPictures = entries.some((entry) => entry.role === 'user' && entry.pictures.length > 0)
-    if (model && words.length && sawPictures) this.#lookable = { id, model, words }
+    if (model && words.length && sawPictures) this.#lookable = { id, model, losses, words }
   }
 }
 
@@ -331,7 +338,7 @@ const PHASES = {
   token: 'streaming',
 } as const
 
-function activityOf(event: Exclude<AskEvent, { type: 'notice' }>, texts: Messages): string {
+function activityOf(event: Exclude<AskEvent, { type: 'notice' | 'restart' }>, texts: Messages): string {
   const { activity } = texts
   switch (event.type) {
     case 'encoding': {

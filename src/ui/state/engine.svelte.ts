@@ -2,6 +2,7 @@ import type {
   AskEvent,
   AskRequest,
   DeviceReport,
+  EngineEvent,
   LoadOptions,
   LoadProgress,
   Look,
@@ -19,9 +20,11 @@ import { surroundings } from './surroundings'
 
 /**
  * idle: no model. probing: the GPU is being opened and tested. unfit: it cannot serve; `problem` says why.
- * lost: the device or the worker went away; `reload` brings the same model back.
+ * recovering: the device went away, and the engine brings the model back and goes on with what it was at.
+ * lost: the device or the worker went away for good; `reload` brings the same model back.
  */
-export type EngineStatus = 'probing' | 'unfit' | 'idle' | 'loading' | 'ready' | 'answering' | 'lost'
+export type EngineStatus =
+  'probing' | 'unfit' | 'idle' | 'loading' | 'ready' | 'answering' | 'recovering' | 'lost'
 
 /** Everything needed to load a model, and to load it again. */
 export interface LoadTarget {
@@ -43,12 +46,19 @@ export class EngineState {
   loadMs = 0
   target = $state.raw<LoadTarget>()
   progress = $state.raw<LoadProgress>()
+  /** How far the engine is with bringing the model back. */
+  recovery = $state.raw<Extract<EngineEvent, { type: 'recovering' }>>()
   isCancelling = $state(false)
   /** What the banner says; belongs to the device or the model, never to a single answer. */
   problem = $state.raw<Problem>()
 
+  /** Counts losses of the device: what the engine knew of earlier answers went with it. */
+  losses = $state(0)
+  /** An answer is under way, on a device that is there or about to come back. */
+  isAsking = $state(false)
+
   readonly isReady = $derived(this.status === 'ready')
-  readonly isBusy = $derived(this.status === 'loading' || this.status === 'answering')
+  readonly isBusy = $derived(['loading', 'answering', 'recovering'].includes(this.status))
 
   #connect: Connect
   #texts: () => Messages
@@ -101,15 +111,41 @@ export class EngineState {
     this.#client = client
     client
       .watch((event) => {
-        if (client === this.#client && event.type === 'device-lost')
-          this.#lose({ name: 'DeviceLostError', message: event.message || event.reason })
+        if (client === this.#client) this.#hear(event)
       })
       .catch(() => {}) // a worker that cannot even watch has crashed, and onCrash has told
     return client
   }
 
+  #hear(event: EngineEvent) {
+    switch (event.type) {
+      case 'device-lost':
+        this.losses++
+        // A load begins again by itself; without a model the next call opens the device anew.
+        if (event.recovers) {
+          if (this.model) this.status = 'recovering'
+        } else if (this.model || this.isBusy) {
+          this.#lose({ name: 'DeviceLostError', message: event.message || event.reason })
+        }
+        return
+      case 'recovering':
+        if (this.status === 'recovering') this.recovery = event
+        return
+      case 'ready':
+        if (this.status === 'recovering') this.status = this.isAsking ? 'answering' : 'ready'
+        this.recovery = undefined
+        return
+      case 'not-recovered':
+        if (this.status !== 'recovering') return
+        if (event.name !== 'AbortError') return this.#lose(event)
+        this.status = 'idle'
+        this.model = this.recovery = undefined
+    }
+  }
+
   #lose(error: unknown) {
     if (this.status === 'unfit') return
+    this.recovery = undefined
     this.status = 'lost'
     this.model = undefined
     this.progress = undefined
@@ -187,10 +223,10 @@ export class EngineState {
     if (!isAbort(error)) this.problem = this.#explain(error)
   }
 
-  /** Stops a load; what was fetched is let go. */
+  /** Stops a load, also one that brings the model back; what was fetched is let go. */
   async cancelLoad() {
-    if (this.status !== 'loading') return
-    this.isCancelling = true
+    if (this.status !== 'loading' && this.status !== 'recovering') return
+    if (this.status === 'loading') this.isCancelling = true
     await this.#client?.cancelLoad().catch(() => {})
   }
 
@@ -208,10 +244,12 @@ export class EngineState {
     const client = this.#client
     if (this.status !== 'ready' || !client) throw new Error('No model is ready. Load one first.')
     this.status = 'answering'
+    this.isAsking = true
     this.problem = undefined
     try {
       return await this.#call(client, () => client.ask(request, onEvent))
     } finally {
+      this.isAsking = false
       if (this.#status() === 'answering') this.status = 'ready'
     }
   }
@@ -237,6 +275,7 @@ export class EngineState {
 
   async #call<T>(client: EngineClient, call: () => Promise<T>): Promise<T> {
     let mine: ((error: unknown) => void) | undefined
+    const { losses } = this
     try {
       return await new Promise<T>((resolve, reject) => {
         mine = reject
@@ -244,7 +283,9 @@ export class EngineState {
         call().then(resolve, reject)
       })
     } catch (error) {
-      if (client === this.#client && LOST_NAMES.has(nameAndMessage(error).name) && this.#status() !== 'lost')
+      const isLoss = LOST_NAMES.has(nameAndMessage(error).name)
+      // Of a loss that was told, it was told too what becomes of it.
+      if (client === this.#client && isLoss && losses === this.losses && this.#status() !== 'lost')
         this.#lose(error)
       throw error
     } finally {
@@ -266,6 +307,7 @@ export class EngineState {
     this.#client = undefined
     this.#probe = undefined
     this.device = undefined
+    this.recovery = undefined
     this.status = 'idle'
   }
 

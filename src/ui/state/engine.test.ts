@@ -158,13 +158,59 @@ describe('engine state', () => {
     const { engine, stage: s } = stage({ ask: never })
     await engine.load(target)
     const asked = engine.ask(request, () => {})
-    s.tell({ type: 'device-lost', reason: 'unknown', message: 'driver reset' })
+    s.tell({ type: 'device-lost', reason: 'unknown', message: 'driver reset', recovers: false })
     await expect(asked).rejects.toMatchObject({ name: 'DeviceLostError' })
     expect([engine.status, engine.problem?.name]).toEqual(['lost', 'DeviceLostError'])
 
     expect(await engine.reload()).toBe(true)
     expect([engine.status, engine.problem]).toEqual(['ready', undefined])
     expect([s.connections, s.disposed]).toEqual([2, 1])
+  })
+
+  test('a device that the engine brings back keeps the model, and the answer goes on', async () => {
+    let end!: (reply: Reply) => void
+    const { engine, stage: s } = stage({ ask: () => new Promise((resolve) => (end = resolve)) })
+    await engine.load(target)
+    const asked = engine.ask(request, () => {})
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'driver reset', recovers: true })
+    s.tell({ type: 'recovering', attempt: 2, attempts: 3 })
+    expect([engine.status, engine.isAsking, engine.recovery?.attempt]).toEqual(['recovering', true, 2])
+    expect(await engine.load(target)).toBe(false)
+    s.tell({ type: 'ready', model: info })
+    expect([engine.status, engine.model, engine.recovery, engine.losses]).toEqual([
+      'answering',
+      info,
+      undefined,
+      1,
+    ])
+    end(reply)
+    expect(await asked).toBe(reply)
+    expect([engine.status, engine.problem, s.connections]).toEqual(['ready', undefined, 1])
+  })
+
+  test('one that it gives up is lost, with its words, and one that was stopped is idle', async () => {
+    const { engine, stage: s } = stage()
+    await engine.load(target)
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+    s.tell({ type: 'not-recovered', name: 'DeviceLostError', message: '3 times in a row' })
+    expect([engine.status, engine.problem?.detail]).toEqual(['lost', '3 times in a row'])
+    await engine.reload()
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+    s.tell({ type: 'not-recovered', name: 'AbortError', message: 'cancelled' })
+    expect([engine.status, engine.model, engine.problem]).toEqual(['idle', undefined, undefined])
+    s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: false })
+    expect(engine.status).toBe('idle')
+  })
+
+  test('a call that fails by a loss that was told leaves the recovery alone', async () => {
+    const { engine, stage: s } = stage()
+    await engine.load(target)
+    const call = engine.call(async () => {
+      s.tell({ type: 'device-lost', reason: 'lost', message: 'reset', recovers: true })
+      throw named('DeviceLostError')
+    })
+    await expect(call).rejects.toThrow()
+    expect(engine.status).toBe('recovering')
   })
 
   test('an answer that rejects with the loss counts as the loss', async () => {
@@ -207,7 +253,7 @@ describe('engine state', () => {
     const { engine, stage: s } = stage({ load })
     const first = engine.load(target)
     await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1))
-    s.tell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    s.tell({ type: 'device-lost', reason: 'destroyed', message: '', recovers: false })
     expect(engine.status).toBe('lost')
     const second = engine.reload()
     await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(2))
@@ -223,9 +269,9 @@ describe('engine state', () => {
     const { engine, stage: s } = stage()
     await engine.load(target)
     const oldTell = s.tell
-    oldTell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    oldTell({ type: 'device-lost', reason: 'destroyed', message: '', recovers: false })
     await engine.reload()
-    oldTell({ type: 'device-lost', reason: 'destroyed', message: '' })
+    oldTell({ type: 'device-lost', reason: 'destroyed', message: '', recovers: false })
     expect(engine.status).toBe('ready')
   })
 })

@@ -153,7 +153,9 @@ export class Training {
   /** True where a run's model is loaded. It may be answering: training takes its turn. */
   hasModelOf(run: RunInfo): boolean {
     const { status, model } = this.#engine
-    return (status === 'ready' || status === 'answering') && model?.model === run.model
+    return (
+      (status === 'ready' || status === 'answering' || status === 'recovering') && model?.model === run.model
+    )
   }
 
   /** Trains what the setup holds. */

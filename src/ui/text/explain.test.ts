@@ -114,7 +114,7 @@ describe('explain', () => {
       true,
       true,
     ])
-    expect([points('OutOfMemoryError'), points('DatasetError', '')]).toEqual([false, false])
+    expect([points('ImageError'), points('DatasetError', '')]).toEqual([false, false])
   })
 
   test('what nobody foresaw says that runs are kept', () => {

@@ -42,7 +42,8 @@ const CASES: Record<KnownErrorName, Case | ((message: string, around: Surroundin
   },
   SelfTestError: { says: 'wrongValues', remedies: ['reload-page', 'use-server'] },
   DeviceLostError: { says: 'gpuLost', remedies: ['reload-model', 'choose-model'] },
-  OutOfMemoryError: { says: 'outOfMemory', remedies: ['choose-model'] },
+  ShaderError: { says: 'shaderRefused', remedies: ['retry', 'choose-model'] },
+  OutOfMemoryError: { says: 'outOfMemory', remedies: ['choose-model'], sendsToDetail: true },
   NetworkError(message, around) {
     if (!around.isOnline) return { says: 'offline', remedies: ['retry'] }
     if (/\b40[13]\b/.test(message)) return { says: 'refused', remedies: ['choose-model'] }

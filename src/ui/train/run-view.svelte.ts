@@ -123,6 +123,8 @@ export class RunView {
       case 'run':
         this.run = event.run
         this.checkpointStep = event.run.checkpointStep
+        // It goes on from its checkpoint, after the GPU was lost.
+        if (event.run.state === 'running' && event.run.step < this.step) this.rewind()
         if (this.asked === 'start' || this.asked === 'resume') this.asked = undefined
         return
       case 'features':

@@ -325,7 +325,7 @@ export function reasonToWait(
   if (!setup.form.recipe || Object.keys(setup.problems).length)
     return 'Some settings cannot stay as they are.'
   if (isBusy) return 'Another run is going on. Pause it or let it finish first.'
-  if (engine.status === 'loading') return 'The model is being loaded.'
+  if (engine.status === 'loading' || engine.status === 'recovering') return 'The model is being loaded.'
   if (engine.status === 'answering') return 'An answer is being written.'
   if (!engine.isReady) return 'Load a model first.'
   if (engine.model?.server) return 'Load a model on this device first.'

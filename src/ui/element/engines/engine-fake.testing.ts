@@ -58,7 +58,7 @@ export class FakeEngine {
   }
 
   lose(): void {
-    this.emit({ type: 'device-lost', reason: 'lost', message: 'driver reset' })
+    this.emit({ type: 'device-lost', reason: 'lost', message: 'driver reset', recovers: false })
   }
 
   crash(error = named('WorkerCrashError')): void {

@@ -30,11 +30,26 @@ describe('a lost device', () => {
     expect(stage.pool.size).toBe(1)
     expect(engine.isDisposed).toBe(true)
     for (const { onEvent, onCrash } of [first, second, attached]) {
-      expect(onEvent.mock.calls).toEqual([[{ type: 'device-lost', reason: 'lost', message: 'driver reset' }]])
+      expect(onEvent.mock.calls).toMatchObject([[{ type: 'device-lost', message: 'driver reset' }]])
       expect(onCrash).not.toHaveBeenCalled()
     }
     expect(elsewhere.onEvent).not.toHaveBeenCalled()
     expect(elsewhere.engine.isDisposed).toBe(false)
+  })
+
+  test('that its engine brings back is told, and the engine stays', async () => {
+    const { first, second, engine } = await company()
+    const { end } = first.ask()
+    engine.emit({ type: 'device-lost', reason: 'lost', message: 'driver reset', recovers: true })
+    engine.emit({ type: 'ready', model: info('a') })
+    engine.last('ask').resolve(reply('on'))
+    await settle()
+    expect(end.value?.text).toBe('on')
+    for (const { onEvent } of [first, second])
+      expect(onEvent.mock.calls.map(([{ type }]) => type)).toEqual(['device-lost', 'ready'])
+    expect(engine.isDisposed).toBe(false)
+    engine.emit({ type: 'not-recovered', name: 'DeviceLostError', message: 'given up' })
+    expect(engine.isDisposed).toBe(true)
   })
 
   test('rejects running and waiting questions and loads, and asks nothing more', async () => {

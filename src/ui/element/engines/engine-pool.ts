@@ -54,8 +54,9 @@ export class EnginePool {
 
   #hear(engine: SharedEngine, event: EngineEvent): void {
     const pass = (lease: EngineLease) => lease.tellEvent(event)
-    if (event.type === 'device-lost')
+    if (event.type === 'device-lost' && !event.recovers)
       this.#lose(engine, engineError('DeviceLostError', event.message || event.reason), pass)
+    else if (event.type === 'not-recovered') this.#lose(engine, engineError(event.name, event.message), pass)
     else engine.leases.forEach(pass)
   }
 

@@ -70,11 +70,19 @@ export const de = {
     load: (model: string) => `${model} laden`,
   },
 
+  recovery: {
+    title: 'Die Verbindung zur GPU ist abgebrochen.',
+    advice: 'Das Modell wird neu geladen. Was gerade lief, geht danach von selbst weiter.',
+    attempt: (attempt: number, attempts: number) => `Versuch ${attempt} von ${attempts}`,
+    stop: 'Laden abbrechen',
+  },
+
   composer: {
     probing: 'Die GPU wird getestet …',
     unfit: 'Keine brauchbare GPU; siehe oben.',
     loading: 'Das Modell wird geladen …',
     lost: 'Laden Sie das Modell neu.',
+    recovering: 'Das Modell kommt zurück …',
     idle: 'Laden Sie zuerst ein Modell.',
     addPictures: 'Bilder hinzufügen',
     takesNoPictures: 'Dieses Modell nimmt keine Bilder an',

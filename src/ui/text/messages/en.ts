@@ -79,11 +79,19 @@ export const en = {
     load: (model: string) => `Load ${model}`,
   },
 
+  recovery: {
+    title: 'The connection to the GPU was lost.',
+    advice: 'The model is being loaded again. What was under way then goes on by itself.',
+    attempt: (attempt: number, attempts: number) => `Attempt ${attempt} of ${attempts}`,
+    stop: 'Stop loading',
+  },
+
   composer: {
     probing: 'Testing the GPU…',
     unfit: 'No usable GPU; see above.',
     loading: 'The model is loading…',
     lost: 'Reload the model to go on.',
+    recovering: 'The model is coming back…',
     idle: 'Load a model to ask.',
     addPictures: 'Add pictures',
     takesNoPictures: 'This model takes no pictures',

@@ -73,11 +73,19 @@ export const es = {
     load: (model: string) => `Cargar ${model}`,
   },
 
+  recovery: {
+    title: 'Se perdió la conexión con la GPU.',
+    advice: 'El modelo se está cargando de nuevo. Después, lo que estaba en curso continúa por sí solo.',
+    attempt: (attempt: number, attempts: number) => `Intento ${attempt} de ${attempts}`,
+    stop: 'Detener la carga',
+  },
+
   composer: {
     probing: 'Probando la GPU…',
     unfit: 'No hay una GPU utilizable; véase arriba.',
     loading: 'El modelo se está cargando…',
     lost: 'Recargue el modelo.',
+    recovering: 'El modelo está volviendo…',
     idle: 'Cargue primero un modelo.',
     addPictures: 'Añadir imágenes',
     takesNoPictures: 'Este modelo no admite imágenes',

@@ -73,11 +73,19 @@ export const fr = {
     load: (model: string) => `Charger ${model}`,
   },
 
+  recovery: {
+    title: 'La connexion au GPU a été perdue.',
+    advice: 'Le modèle se recharge. Ce qui était en cours continue ensuite tout seul.',
+    attempt: (attempt: number, attempts: number) => `Tentative ${attempt} sur ${attempts}`,
+    stop: 'Arrêter le chargement',
+  },
+
   composer: {
     probing: 'Test du GPU…',
     unfit: 'Aucun GPU utilisable\u00a0; voir ci-dessus.',
     loading: 'Le modèle se charge…',
     lost: 'Rechargez le modèle.',
+    recovering: 'Le modèle revient…',
     idle: 'Chargez d’abord un modèle.',
     addPictures: 'Ajouter des images',
     takesNoPictures: 'Ce modèle n’accepte pas d’images',

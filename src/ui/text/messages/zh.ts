@@ -70,11 +70,19 @@ export const zh = {
     load: (model: string) => `加载 ${model}`,
   },
 
+  recovery: {
+    title: '与 GPU 的连接已断开。',
+    advice: '正在重新加载模型，完成后会自动继续之前的工作。',
+    attempt: (attempt: number, attempts: number) => `第 ${attempt} 次尝试，共 ${attempts} 次`,
+    stop: '停止加载',
+  },
+
   composer: {
     probing: '正在检测 GPU…',
     unfit: '没有可用的 GPU，详见上方。',
     loading: '模型正在加载…',
     lost: '请重新加载模型以继续。',
+    recovering: '模型正在恢复…',
     idle: '请先加载模型再提问。',
     addPictures: '添加图片',
     takesNoPictures: '此模型不支持图片',

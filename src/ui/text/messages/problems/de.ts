@@ -29,11 +29,16 @@ export const problems = {
       'Ihr Chat bleibt erhalten. Laden Sie das Modell neu, um fortzufahren. Geschieht es wieder, schließen Sie andere ' +
       'Tabs, die die GPU nutzen, oder laden Sie das Modell mit kleineren Gewichten oder kürzerem Kontext.',
   },
+  shaderRefused: {
+    title: 'Der Grafiktreiber hat einen Teil des Programms abgelehnt.',
+    advice:
+      'Aktualisieren Sie Grafiktreiber und Browser, oder versuchen Sie einen anderen Browser, und laden Sie das Modell dann erneut.',
+  },
   outOfMemory: {
     title: 'Der Speicher der GPU reicht nicht.',
     advice:
       'Laden Sie das Modell als q8 oder q4, mit kürzerem Kontext, oder wählen Sie ein kleineres. Andere Tabs zu ' +
-      'schließen hilft.',
+      'schließen hilft. Was wie viel bräuchte, steht in den Details.',
   },
   offline: {
     title: 'Sie sind offline.',

@@ -24,10 +24,15 @@ export const problems = {
       'Your chat is kept. Reload the model to go on. If it happens again, close other tabs that use the GPU, ' +
       'or load the model with smaller weights or a shorter context.',
   },
+  shaderRefused: {
+    title: 'The graphics driver refused a part of the engine.',
+    advice: 'Update the graphics driver and the browser, or try another browser, then load the model again.',
+  },
   outOfMemory: {
     title: 'The GPU ran out of memory.',
     advice:
-      'Load the model as q8 or q4, with a shorter context, or choose a smaller one. Closing other tabs helps.',
+      'Load the model as q8 or q4, with a shorter context, or choose a smaller one. Closing other tabs helps. ' +
+      'The details tell what each would need.',
   },
   offline: {
     title: 'You are offline.',

@@ -26,10 +26,16 @@ export const problems = {
       'El chat se conserva. Recargue el modelo para continuar. Si vuelve a ocurrir, cierre otras pestañas que usen la ' +
       'GPU o cargue el modelo con pesos menores o un contexto más corto.',
   },
+  shaderRefused: {
+    title: 'El controlador gráfico rechazó una parte del motor.',
+    advice:
+      'Actualice el controlador gráfico y el navegador, o pruebe con otro navegador, y cargue el modelo de nuevo.',
+  },
   outOfMemory: {
     title: 'La GPU se quedó sin memoria.',
     advice:
-      'Cargue el modelo en q8 o q4, con un contexto más corto, o elija uno más pequeño. Cerrar otras pestañas ayuda.',
+      'Cargue el modelo en q8 o q4, con un contexto más corto, o elija uno más pequeño. Cerrar otras pestañas ayuda. ' +
+      'Los detalles dicen cuánto haría falta en cada caso.',
   },
   offline: {
     title: 'No hay conexión a Internet.',

@@ -28,11 +28,16 @@ export const problems = {
       'Votre discussion est conservée. Rechargez le modèle pour continuer. Si cela se reproduit, fermez les autres ' +
       'onglets qui utilisent le GPU, ou chargez le modèle avec des poids plus petits ou un contexte plus court.',
   },
+  shaderRefused: {
+    title: 'Le pilote graphique a refusé une partie du moteur.',
+    advice:
+      'Mettez à jour le pilote graphique et le navigateur, ou essayez un autre navigateur, puis rechargez le modèle.',
+  },
   outOfMemory: {
     title: 'Le GPU manque de mémoire.',
     advice:
       'Chargez le modèle en q8 ou q4, avec un contexte plus court, ou choisissez-en un plus petit. Fermer d’autres ' +
-      'onglets aide aussi.',
+      'onglets aide aussi. Les détails disent ce que chaque choix demanderait.',
   },
   offline: {
     title: 'Vous êtes hors ligne.',
