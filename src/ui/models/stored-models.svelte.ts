@@ -1,3 +1,4 @@
+import { SvelteMap } from 'svelte/reactivity'
 import type { StoredModel } from '../../worker/api'
 import type { EngineState } from '../state/engine.svelte'
 import { surroundings } from '../state/surroundings'
@@ -21,7 +22,7 @@ export class StoredModels {
   room = $state.raw<Room>()
   problem = $state.raw<Problem>()
   /** By model. */
-  verdicts = $state.raw<ReadonlyMap<string, Verdict>>(new Map())
+  readonly verdicts = new SvelteMap<string, Verdict>()
   /** The model whose removal was asked for and not confirmed yet. */
   doubtful = $state.raw<string>()
 
@@ -54,10 +55,7 @@ export class StoredModels {
 
   async verify(id: string): Promise<void> {
     const { totalBytes = 0 } = this.models.find((model) => model.id === id) ?? {}
-    const tell = (verdict?: Verdict) => {
-      const others = [...this.verdicts].filter(([other]) => other !== id)
-      this.verdicts = new Map(verdict ? [...others, [id, verdict]] : others)
-    }
+    const tell = (verdict: Verdict) => this.verdicts.set(id, verdict)
     tell({ doneBytes: 0, totalBytes })
     const isDone = await this.#try(async () => {
       const damaged = await this.#engine.call((client) =>
@@ -65,7 +63,7 @@ export class StoredModels {
       )
       tell({ damaged })
     })
-    if (!isDone) tell()
+    if (!isDone) this.verdicts.delete(id)
     await this.refresh()
   }
 
