@@ -13,6 +13,7 @@ import type {
   ModelPlan,
   ModelSource,
   SamplingOptions,
+  StoredModel,
 } from '../worker/api'
 import { withEndpoints } from '../remote/engine-switch'
 import type { EngineClient, TrainingApi } from '../worker/client'
@@ -191,6 +192,16 @@ export class Trilobite {
   /** Where the model looked for its last reply. Rejects with ConfigError where a server answered. */
   look(request: LookRequest): Promise<Look> {
     return this.client.look(request)
+  }
+
+  /** Models with files on this device, the most recently used first. */
+  storedModels(): Promise<StoredModel[]> {
+    return this.client.storedModels()
+  }
+
+  /** Removes a model's files from this device, but those that other models use. A loaded model goes on. */
+  removeStored(id: string): Promise<void> {
+    return this.client.removeStored(id)
   }
 
   /**
