@@ -26,8 +26,10 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const UNIT = { setupFiles: ['src/kernels/testing/setup.ts'], testTimeout: 30_000 }
+
 /**
- * `unit` needs Node alone. `gpu` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
+ * `unit*` needs Node alone. `gpu` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
  * tools/test.mjs runs it once per adapter.
  */
 export default defineConfig({
@@ -47,12 +49,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...UNIT,
           name: 'unit',
           include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
-          exclude: ['**/*.gpu.test.ts', '**/node_modules/**'],
-          setupFiles: ['src/kernels/testing/setup.ts'],
-          testTimeout: 30_000,
+          exclude: ['**/*.{gpu,mocked}.test.ts', '**/node_modules/**'],
         },
+      },
+      {
+        extends: true,
+        // Modules that a file replaces would be replaced for the next files of its process, too.
+        test: { ...UNIT, name: 'unit-mocked', include: ['src/**/*.mocked.test.ts'], isolate: true },
       },
       {
         extends: true,

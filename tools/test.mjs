@@ -33,7 +33,7 @@ mkdirSync(results, { recursive: true })
 const rows = []
 if (runs('unit')) {
   rows.push(
-    await vitest('unit', 'unit', {}, (file) => file.endsWith('.test.ts') && !file.endsWith('.gpu.test.ts')),
+    await vitest('unit', 'unit*', {}, (file) => file.endsWith('.test.ts') && !file.endsWith('.gpu.test.ts')),
   )
 }
 if (runs('gpu')) {
