@@ -5,15 +5,21 @@ import { mutation } from './tools/mutations/vite-plugin.mjs'
 
 /** Files that take longest, on one adapter or the other: begun last, they would be waited for alone. */
 const LONG = [
+  'recovery',
+  'onnx-sam2',
   'golden-cambrian-train',
   'training-cambrian',
   'stage1',
+  'load-cycles',
+  'matmul/matmul',
   'worker/cambrian',
   'golden-train',
   'bundled',
   'engine',
   'golden-language',
   'llava-original',
+  'out-of-memory',
+  'broken-device',
 ]
 
 class LongestFirst extends BaseSequencer {
@@ -27,18 +33,22 @@ class LongestFirst extends BaseSequencer {
 }
 
 const UNIT = { setupFiles: ['src/kernels/testing/setup.ts'], testTimeout: 30_000 }
+const GPU = {
+  setupFiles: ['src/kernels/testing/setup.ts', 'tools/gpu-test-setup.mjs'],
+  // lavapipe compiles a large shader in seconds, more of them with two forks on two cores.
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+}
 
 /**
- * `unit*` needs Node alone. `gpu` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
+ * `unit*` needs Node alone. `gpu*` needs Dawn and a Vulkan driver, chosen by VK_ICD_FILENAMES before the start:
  * tools/test.mjs runs it once per adapter.
  */
 export default defineConfig({
   plugins: [svelte(), mutation()],
   test: {
-    // Processes, so that a driver that crashes takes one of them; each runs many files, because importing the engine and
-    // opening an adapter afresh for each took half of the time.
+    // Processes, so that a driver that crashes takes one of them.
     pool: 'forks',
-    isolate: false,
     // One more than the two processors of a small machine: compiling and reading back leave a quarter of them idle.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
@@ -51,6 +61,8 @@ export default defineConfig({
         test: {
           ...UNIT,
           name: 'unit',
+          // Importing the engine and the page for each file alone took half of the time.
+          isolate: false,
           include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: ['**/*.{gpu,mocked}.test.ts', '**/node_modules/**'],
         },
@@ -58,17 +70,20 @@ export default defineConfig({
       {
         extends: true,
         // Modules that a file replaces would be replaced for the next files of its process, too.
-        test: { ...UNIT, name: 'unit-mocked', include: ['src/**/*.mocked.test.ts'], isolate: true },
+        test: { ...UNIT, name: 'unit-mocked', include: ['src/**/*.mocked.test.ts'] },
       },
       {
         extends: true,
+        test: { ...GPU, name: 'gpu-kernels', include: ['src/kernels/**/*.gpu.test.ts'], isolate: false },
+      },
+      {
+        extends: true,
+        // Whole engines: what one leaves behind is counted, and what crashes a driver takes one file with it.
         test: {
+          ...GPU,
           name: 'gpu',
           include: ['src/**/*.gpu.test.ts'],
-          setupFiles: ['src/kernels/testing/setup.ts', 'tools/gpu-test-setup.mjs'],
-          // lavapipe compiles a large shader in seconds, more of them with two forks on two cores.
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          exclude: ['src/kernels/**', '**/node_modules/**'],
         },
       },
     ],

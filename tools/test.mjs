@@ -39,7 +39,7 @@ if (runs('unit')) {
 if (runs('gpu')) {
   for (const adapter of adapters) {
     const env = { TRILOBITE_ADAPTER: adapter, ...driverOf(adapter) }
-    rows.push(await vitest(`gpu on ${adapter}`, 'gpu', env, (file) => file.endsWith('.gpu.test.ts')))
+    rows.push(await vitest(`gpu on ${adapter}`, 'gpu*', env, (file) => file.endsWith('.gpu.test.ts')))
   }
 }
 if (runs('e2e')) rows.push(...(await endToEnd()))

@@ -102,7 +102,7 @@ async function runTestsOn({ adapter, icd }, mutant) {
     'vitest',
     'run',
     '--project',
-    'gpu',
+    'gpu*',
     '--bail',
     '1',
     '--reporter',
