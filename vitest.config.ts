@@ -6,7 +6,6 @@ import { mutation } from './tools/mutations/vite-plugin.mjs'
 /** Files that take longest, on one adapter or the other: begun last, they would be waited for alone. */
 const LONG = [
   'recovery',
-  'onnx-sam2',
   'golden-cambrian-train',
   'training-cambrian',
   'stage1',
@@ -31,6 +30,14 @@ class LongestFirst extends BaseSequencer {
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
   }
 }
+
+/** Also what takes minutes: `TRILOBITE_WHOLE=1 npm test`. */
+const isWhole = process.env.TRILOBITE_WHOLE === '1'
+/** SwiftShader runs every kernel and the recorded models; the rest of engines it runs in e2e/, in Chromium. */
+const ENGINES =
+  process.env.TRILOBITE_ADAPTER === 'swiftshader' && !isWhole
+    ? ['src/**/{golden,golden-*,cambrian,llava-original}.gpu.test.ts']
+    : ['src/**/*.gpu.test.ts']
 
 const UNIT = { setupFiles: ['src/kernels/testing/setup.ts'], testTimeout: 30_000 }
 const GPU = {
@@ -82,7 +89,7 @@ export default defineConfig({
         test: {
           ...GPU,
           name: 'gpu',
-          include: ['src/**/*.gpu.test.ts'],
+          include: ENGINES,
           exclude: ['src/kernels/**', '**/node_modules/**'],
         },
       },

@@ -97,11 +97,14 @@ test('a device lost while loading or waiting is opened anew, which is told and c
   await freeLastShard(visit.page)
 })
 
-test('a device that is lost again and again is given up, with a button and words', async ({ visit }) => {
-  // Later devices break before anything is on them.
-  await beforeEngine(
-    visit.page,
-    `const request = GPUAdapter.prototype.requestDevice
+test(
+  'a device that is lost again and again is given up, with a button and words',
+  { tag: '@whole' },
+  async ({ visit }) => {
+    // Later devices break before anything is on them.
+    await beforeEngine(
+      visit.page,
+      `const request = GPUAdapter.prototype.requestDevice
      let devices = 0
      GPUAdapter.prototype.requestDevice = async function (...args) {
        const device = await request.apply(this, args)
@@ -110,20 +113,21 @@ test('a device that is lost again and again is given up, with a button and words
      }
      const { setTimeout: wait } = self
      self.setTimeout = (call, ms) => wait(call, ms === 2000 || ms === 10000 ? 10 : ms)`,
-  )
-  await visit.openReady()
-  await visit.loseDevice()
-  await expect(visit.engine('lost')).toBeVisible()
-  const banner = visit.part('banner')
-  await expect(banner).toHaveAttribute('data-error', 'DeviceLostError')
-  await expect(banner).toContainText('Your chat is kept. Reload the model to go on.')
-  await expect(banner).toContainText('3 times in a row')
-  await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
-  await look(visit, 'lost')
-  await visit.part('remedy-reload-model').click()
-  await visit.untilReady()
-  await expect(banner).toHaveCount(0)
-})
+    )
+    await visit.openReady()
+    await visit.loseDevice()
+    await expect(visit.engine('lost')).toBeVisible()
+    const banner = visit.part('banner')
+    await expect(banner).toHaveAttribute('data-error', 'DeviceLostError')
+    await expect(banner).toContainText('Your chat is kept. Reload the model to go on.')
+    await expect(banner).toContainText('3 times in a row')
+    await expect(visit.part('composer')).toHaveAttribute('placeholder', 'Reload the model to go on.')
+    await look(visit, 'lost')
+    await visit.part('remedy-reload-model').click()
+    await visit.untilReady()
+    await expect(banner).toHaveCount(0)
+  },
+)
 
 test('a page on an insecure address is told where to open it', async ({ browser, baseURL }) => {
   const address = 'http://trilobite.test/'

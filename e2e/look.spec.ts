@@ -113,56 +113,57 @@ test('an answer about no picture has nothing to look at', async ({ chat }) => {
   await expect(chat.part('look')).toHaveCount(0)
 })
 
-test('of several towers, the plan says which stay, and each cell tells its shares', async ({
-  visit,
-  baseURL,
-}) => {
-  const { page } = visit
-  await visitHub(page, baseURL!, 'cambrian-phi3')
-  await visit.open()
-  await visit.part('screen-models').click()
-  const towers = visit.part('plan-towers').locator('tbody tr')
-  await expect(towers).toHaveCount(4)
-  await expect(visit.part('plan-towers')).not.toContainText('fetched')
-  // Room for less than all of them.
-  await visit.part('gpu-memory').fill('0.001')
-  await visit.part('gpu-memory').press('Tab')
-  await expect(visit.part('plan-towers')).toContainText('for each question with new pictures')
-  const planned = await towers.filter({ hasText: 'fetched' }).locator('th').allTextContents()
-  expect(planned.length).toBeGreaterThan(0)
-  await look(visit, 'plan-towers')
+test(
+  'of several towers, the plan says which stay, and each cell tells its shares',
+  { tag: '@whole' },
+  async ({ visit, baseURL }) => {
+    const { page } = visit
+    await visitHub(page, baseURL!, 'cambrian-phi3')
+    await visit.open()
+    await visit.part('screen-models').click()
+    const towers = visit.part('plan-towers').locator('tbody tr')
+    await expect(towers).toHaveCount(4)
+    await expect(visit.part('plan-towers')).not.toContainText('fetched')
+    // Room for less than all of them.
+    await visit.part('gpu-memory').fill('0.001')
+    await visit.part('gpu-memory').press('Tab')
+    await expect(visit.part('plan-towers')).toContainText('for each question with new pictures')
+    const planned = await towers.filter({ hasText: 'fetched' }).locator('th').allTextContents()
+    expect(planned.length).toBeGreaterThan(0)
+    await look(visit, 'plan-towers')
 
-  await visit.part('load-button').click()
-  await visit.untilReady()
-  await visit.send('What is shown in this image?', picture)
-  await expect(visit.answers.last()).toHaveAttribute('data-phase', /stop|length/, { timeout: ANSWER_MS })
-  const { events } = await visit.lastTurn()
-  // What was planned is what came, each tower in turn.
-  const fetched = events.flatMap((event) => (event.type === 'tower' ? [event.name] : []))
-  expect([...new Set(fetched)]).toEqual(planned)
+    await visit.part('load-button').click()
+    await visit.untilReady()
+    await visit.send('What is shown in this image?', picture)
+    await expect(visit.answers.last()).toHaveAttribute('data-phase', /stop|length/, { timeout: ANSWER_MS })
+    const { events } = await visit.lastTurn()
+    // What was planned is what came, each tower in turn.
+    const fetched = events.flatMap((event) => (event.type === 'tower' ? [event.name] : []))
+    expect([...new Set(fetched)]).toEqual(planned)
 
-  await visit.part('look').click()
-  await expect(visit.part('look-map')).toBeVisible()
-  await visit.part('look-words-tab').focus()
-  await page.keyboard.press('ArrowRight')
-  await expect(visit.part('look-towers-tab')).toBeFocused()
-  await expect(visit.part('look-tower')).toHaveCount(4)
-  const map = visit.part('look-map')
-  await expect(map).toBeVisible()
-  const mixed = await drawn(map)
-  await visit.part('look-tower').nth(1).click()
-  await expect.poll(async () => (await drawn(map)).sum).not.toBe(mixed.sum)
+    await visit.part('look').click()
+    await expect(visit.part('look-map')).toBeVisible()
+    await visit.part('look-words-tab').focus()
+    await page.keyboard.press('ArrowRight')
+    await expect(visit.part('look-towers-tab')).toBeFocused()
+    await expect(visit.part('look-tower')).toHaveCount(4)
+    const map = visit.part('look-map')
+    await expect(map).toBeVisible()
+    const mixed = await drawn(map)
+    await visit.part('look-tower').nth(1).click()
+    await expect.poll(async () => (await drawn(map)).sum).not.toBe(mixed.sum)
 
-  await visit.part('look-cells').focus()
-  await expect(told(visit)).toHaveText(
-    /^Row 1, column 1: siglip.* \d.*%, .*clip.*%, .*dinov2.*%, .*convnext.*%$/,
-  )
-  const first = await told(visit).textContent()
-  await page.keyboard.press('ArrowDown')
-  await page.keyboard.press('ArrowRight')
-  await expect(told(visit)).toContainText('Row 2, column 2:')
-  expect((await told(visit).textContent())!.slice(16)).not.toBe(first!.slice(16))
-  await look(visit, 'look-towers')
-  // Optional files that repositories do not hold.
-  visit.offences.forgive(/404/)
-})
+    await visit.part('look-cells').focus()
+    await expect(told(visit)).toHaveText(
+      /^Row 1, column 1: siglip.* \d.*%, .*clip.*%, .*dinov2.*%, .*convnext.*%$/,
+    )
+    const first = await told(visit).textContent()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowRight')
+    await expect(told(visit)).toContainText('Row 2, column 2:')
+    expect((await told(visit).textContent())!.slice(16)).not.toBe(first!.slice(16))
+    await look(visit, 'look-towers')
+    // Optional files that repositories do not hold.
+    visit.offences.forgive(/404/)
+  },
+)

@@ -85,7 +85,7 @@ test('training from its first screen to a comparison', async ({ visit }) => {
   await expect(visit.part('connector-chip')).toHaveCount(0)
 })
 
-test('a gradient check reports what it found', async ({ visit }) => {
+test('a gradient check reports what it found', { tag: '@whole' }, async ({ visit }) => {
   test.setTimeout(600_000)
   await openTrain(visit)
   await visit.part('train-view-check').click()

@@ -41,13 +41,16 @@ const product = async (dtype: WeightDtype, { M, N, K }: { M: number; N: number; 
   expect(y).toBeClose(matmulRef(x, held, K))
 }
 
+/** What is compared does not depend on the adapter. */
+const isSlow = process.env['TRILOBITE_ADAPTER'] === 'swiftshader'
+
 describe('matmul', () => {
   describe.each(dtypes)('%s', (dtype) => {
     test.each(matmulCases)('matches the oracle for [$M, $K] x [$N, $K]', (size) => product(dtype, size))
 
     // The forms differ in dtype by one shared function each: two dtypes take every size, the others a few.
     const some =
-      dtype === 'f16' || dtype === 'q4'
+      (dtype === 'f16' || dtype === 'q4') && !isSlow
         ? hardwareCases
         : hardwareCases.filter(({ K }) => K === 588 || K === 897)
     test.each(some)('matches it in the form for GPUs for [$M, $K] x [$N, $K]', (size) =>

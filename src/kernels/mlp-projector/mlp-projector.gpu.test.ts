@@ -11,6 +11,11 @@ import { mlpProjector, mlpProjectorFits } from './mlp-projector'
 import { mlpProjectorCases } from './mlp-projector.cases'
 import { mlpProjectorRef, type ScalarFunction } from './mlp-projector.ref'
 
+/** SwiftShader takes seconds to compile each; another adapter tries the rest. */
+const isSlow = process.env['TRILOBITE_ADAPTER'] === 'swiftshader'
+const DTYPES = ['f32', 'q4', ...(isSlow ? [] : (['f16', 'bf16', 'q8'] as const))] as const
+const ACTIVATIONS = ['silu', ...(isSlow ? [] : (['none', 'gelu_tanh', 'quick_gelu'] as const))] as const
+
 const scalar = (kind: Activation): ScalarFunction => ({
   value: (x) => activationRef([x], kind)[0]!,
   slope: (x) => activationBackwardRef([1], [x], kind)[0]!,
@@ -79,14 +84,14 @@ interface Options {
 }
 
 describe('mlp-projector', () => {
-  describe.each(['f32', 'f16', 'bf16', 'q8', 'q4'] as const)('%s weights', (dtype) => {
+  describe.each(DTYPES)('%s weights', (dtype) => {
     test.each(mlpProjectorCases)('match the oracle for [$R, $Cv] -> $F -> $C', async (sizes) => {
       const { y, want } = await projected(sizes, { dtype })
       expect(y).toBeClose(want)
     })
   })
 
-  test.each(['none', 'gelu_tanh', 'quick_gelu', 'silu'] as const)('applies %s', async (activation) => {
+  test.each(ACTIVATIONS)('applies %s', async (activation) => {
     const { y, want } = await projected({ R: 10, Cv: 40, F: 70, C: 50 }, { activation, biases: false })
     expect(y).toBeClose(want)
   })
