@@ -28,8 +28,8 @@ import { planMemory } from '../model/plan'
 import type { OnnxLoader } from '../model/onnx/runtime'
 import type { Prompt } from '../model/prompt'
 import type { ResolveRepository } from '../model/repositories'
-import type { KeptFile, OpenByteStore } from '../model/file-keeper'
-import { KeptModels, type ModelIndex } from '../model/kept-models'
+import type { OpenByteStore } from '../model/file-keeper'
+import type { ModelIndex } from '../model/kept-models'
 import { checkSampling } from '../model/sampler'
 import { TextStream } from '../model/text-stream'
 import { Runs } from '../model/train/run-state'
@@ -57,6 +57,7 @@ import { describeModel, describePlan } from './descriptions'
 import { reportDevice, unfitDevice } from './device-report'
 import { describeProfile } from './describe-profile'
 import { emptyReply } from './empty-reply'
+import { EngineStored } from './engine-stored'
 import { EngineTuning, type TuningOptions } from './engine-tuning'
 import { look } from './look'
 import { preparePrompt, type Question } from './prepare-prompt'
@@ -129,9 +130,7 @@ export class Engine implements EngineApi {
   private device: Promise<{ gpu: Gpu; report: DeviceReport }> | undefined
   private model: ChatModel | undefined
   private loading: AbortController | undefined
-  private verifying: AbortController | undefined
-  /** One note after the other. */
-  private noting: Promise<unknown> = Promise.resolve()
+  private readonly stored: EngineStored
   /** Ends what is under way on a device that is gone. */
   private readonly underway = new Set<AbortController>()
   private readonly recovery: Recovery<LoadTarget>
@@ -152,6 +151,7 @@ export class Engine implements EngineApi {
 
   constructor(private readonly host: EngineHost) {
     this.codecs = createCodecs(host.imageCodecs)
+    this.stored = new EngineStored(host)
     this.tuning = new EngineTuning({
       ...host.tuning,
       model: () => this.model,
@@ -281,7 +281,7 @@ export class Engine implements EngineApi {
         codecs: this.codecs,
         onnx: this.host.onnx,
         modelStore: this.host.modelStore,
-        onKept: (file) => this.noteKept(source, file),
+        onKept: (file) => this.stored.note(source, file),
         startHash: this.host.startHash,
         template: options.template,
         signal: either,
@@ -351,26 +351,20 @@ export class Engine implements EngineApi {
     await this.exclusively(async () => this.dropModel())
   }
 
-  async storedModels(): Promise<StoredModel[]> {
-    return (await this.keptModels())?.list() ?? []
+  storedModels(): Promise<StoredModel[]> {
+    return this.stored.list()
   }
 
-  async removeStored(id: string): Promise<void> {
-    await (await this.keptModels())?.remove(id)
+  removeStored(id: string): Promise<void> {
+    return this.stored.remove(id)
   }
 
-  async verifyStored(
-    id: string,
-    onProgress: (doneBytes: number, totalBytes: number) => void,
-  ): Promise<string[]> {
-    this.verifying?.abort()
-    const { signal } = (this.verifying = new AbortController())
-    const { startHash } = this.host
-    return (await this.keptModels())?.verify(id, { startHash, signal, onProgress }) ?? []
+  verifyStored(id: string, onProgress: (doneBytes: number, totalBytes: number) => void): Promise<string[]> {
+    return this.stored.verify(id, onProgress)
   }
 
   async cancelVerify(): Promise<void> {
-    this.verifying?.abort()
+    this.stored.cancelVerify()
   }
 
   async close(): Promise<void> {
@@ -515,21 +509,6 @@ export class Engine implements EngineApi {
       base,
       resolve: this.host.resolveRepository ?? resolve ?? ((repo) => hubSource({ repo })),
     }
-  }
-
-  /** What is kept of models; undefined where nothing is. */
-  private async keptModels(): Promise<KeptModels | undefined> {
-    const { modelIndex, modelStore } = this.host
-    const store = modelIndex && (await modelStore?.().catch(() => undefined))
-    return store && new KeptModels(store, modelIndex)
-  }
-
-  private noteKept({ address, name }: CheckpointSource, file: KeptFile): void {
-    if (address === undefined) return
-    this.noting = this.noting
-      .then(async () => (await this.keptModels())?.note({ id: address, name }, file))
-      // A model that is kept and not listed still loads.
-      .catch(() => undefined)
   }
 
   private openRuns(): Promise<Runs> {
